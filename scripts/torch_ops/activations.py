@@ -1,0 +1,5 @@
+"""The ops of `handgrad.ops.activations`, said in PyTorch."""
+
+import torch.nn.functional as F
+
+OPS = {"relu": F.relu}

@@ -1,0 +1,26 @@
+"""Neural networks whose forward and backward passes are written by hand and proved by machine."""
+
+from handgrad.layers import Affine, Layer, Relu, Residual, Sequential
+from handgrad.losses import Loss, SoftmaxCrossEntropy
+from handgrad.network import Network
+from handgrad.optimizers import SGD, Adam, Optimizer
+from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Trainer
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Affine",
+    "BestSoFar",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "Layer",
+    "Loss",
+    "Network",
+    "Optimizer",
+    "Relu",
+    "Residual",
+    "Sequential",
+    "SoftmaxCrossEntropy",
+    "Trainer",
+]

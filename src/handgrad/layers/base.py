@@ -1,0 +1,169 @@
+"""What every layer is: an op with parameters, built for an input shape."""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from handgrad.checks import Array, ShapeError, check_shape, shape_text
+from handgrad.initializers import Initializer
+
+Shape = tuple[int, ...]  # of one example, without the batch axis N
+Observer = Callable[["Layer", Array], None]
+
+
+class ParamSpec(NamedTuple):
+    """A parameter that `build` asks for; `initialize` makes it."""
+
+    shape: Shape
+    init: Initializer
+
+
+class Layer:
+    """One op with parameters.
+
+    A subclass sets its options in `__init__` (each stored under its argument's name, so that
+    `config` finds it), says in `build` which output shape and parameters an input shape leads to,
+    and writes `forward` and `backward`. Everything else is here.
+
+    Attributes:
+        name: unique within its container; made from the type where the user gives none.
+        params: the parameters' arrays, by name. The layer's own: they change as it learns.
+        state: arrays that are kept but not learned by gradients (running statistics).
+        frozen: a frozen layer's parameters and state are left as they are.
+        decayed: the parameters that weight decay and penalties apply to (weights, not biases).
+        random: whether the layer draws random numbers in training.
+        rng: the generator that a random layer draws from; the network gives each its own.
+    """
+
+    decayed: tuple[str, ...] = ()
+    random = False
+    children: tuple["Layer", ...] = ()
+
+    def __init__(self, *, name: str | None = None) -> None:
+        self.name = name
+        self.params: dict[str, Array] = {}
+        self.state: dict[str, Array] = {}
+        self.param_specs: dict[str, ParamSpec] = {}
+        self.state_specs: dict[str, ParamSpec] = {}
+        self.frozen = False
+        self.rng: np.random.Generator | None = None
+        self.input_shape: Shape = ()
+        self.output_shape: Shape = ()
+
+    # -- what a subclass writes -------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> Shape:
+        """Take one example's shape: fill `param_specs`, `state_specs`; return the output's shape.
+
+        Raises:
+            ShapeError: the layer cannot follow an input of that shape.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, Any]:
+        """Return the output and `saved`, which is what `backward` needs; change nothing."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array, saved: Any) -> tuple[Array, dict[str, Array]]:
+        """Return the input's gradient, and those of `params` under the same keys."""
+        raise NotImplementedError
+
+    def new_state(self, saved: Any) -> dict[str, Array]:
+        """The state after the forward pass that gave `saved`; empty where a pass leaves none."""
+        del saved
+        return {}
+
+    def flops(self) -> int:
+        """Floating-point operations of one example's forward pass (a multiply-add counts two)."""
+        return 0
+
+    # -- what every layer has ---------------------------------------------------------------
+
+    def configure(self, input_shape: Shape) -> Shape:
+        """Build for `input_shape` and remember both shapes; called once, by the container."""
+        self.input_shape = input_shape
+        self.output_shape = self.build(input_shape)
+        return self.output_shape
+
+    def initialize(self, rng: np.random.Generator, dtype: Any) -> None:
+        """Make parameters and state, and the layer's own generator, from `rng`."""
+        own, self.rng = rng.spawn(2)
+        for name, spec in self.param_specs.items():
+            self.params[name] = spec.init(own, spec.shape, dtype)
+        for name, spec in self.state_specs.items():
+            self.state[name] = spec.init(own, spec.shape, dtype)
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values that JSON can hold."""
+        import inspect
+
+        names = inspect.signature(type(self).__init__).parameters
+        return {key: plain(getattr(self, key)) for key in names if key != "self"}
+
+    def freeze(self, frozen: bool = True) -> Self:  # noqa: FBT001, FBT002  (reads as a switch)
+        """Keep parameters and state as they are from now on; with False, let them learn again."""
+        self.frozen = frozen
+        for child in self.children:
+            child.freeze(frozen)
+        return self
+
+    def walk(self, path: str = "") -> Iterator[tuple[str, "Layer"]]:
+        """This layer and all below it with their full names, each layer object once."""
+        yield path, self
+        for child in dict.fromkeys(self.children):
+            yield from child.walk(f"{path}.{child.name}" if path else f"{child.name}")
+
+    def copy(self) -> Self:
+        """An independent layer with equal options, parameters, state and generator."""
+        return copy.deepcopy(self)
+
+    @property
+    def title(self) -> str:
+        """How errors and tables name this layer: type, name and sizes."""
+        sizes = f" ({self._sizes()})" if self.output_shape else ""
+        return f"{type(self).__name__} {self.name!r}{sizes}"
+
+    def _sizes(self) -> str:
+        def side(shape: Shape) -> str:
+            return str(shape[0]) if len(shape) == 1 else shape_text(shape)
+
+        return f"{side(self.input_shape)} -> {side(self.output_shape)}"
+
+    def check_input(self, x: Array, *, cure: str = "") -> None:
+        """Refuse a batch that this layer was not built for."""
+        check_shape(x, ("N", *self.input_shape), who=self.title, which="x", cure=cure)
+
+    def check_axes(self, input_shape: Shape, axes: Sequence[str], *, cure: str = "") -> None:
+        """Refuse, at build time, an input with another number of axes than `axes` names."""
+        if len(input_shape) != len(axes):
+            raise ShapeError(
+                f"{type(self).__name__} {self.name!r}: x must have shape "
+                f"{shape_text(('N', *axes))}, but has shape {shape_text(('N', *input_shape))}."
+                f"{' ' if cure else ''}{cure}"
+            )
+
+    def __repr__(self) -> str:
+        import inspect
+
+        signature = inspect.signature(type(self).__init__).parameters
+        given = [
+            f"{key}={value!r}"
+            for key, value in self.config().items()
+            if key in signature and value != plain(signature[key].default)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
+
+
+def plain(value: object) -> Any:
+    """Turn an option into what JSON holds: arrays and tuples become lists, a function its name."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))
+    return value

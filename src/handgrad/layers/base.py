@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -156,14 +156,14 @@ class Layer:
         return f"{type(self).__name__}({', '.join(given)})"
 
 
-def plain(value: object) -> Any:
+def plain(value: Any) -> Any:
     """Turn an option into what JSON holds: arrays and tuples become lists, a function its name."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return {str(key): plain(item) for key, item in cast("dict[Any, Any]", value).items()}
     if callable(value):
         return str(getattr(value, "__name__", type(value).__name__))
     return value

@@ -87,13 +87,19 @@ class Layer:
         self.output_shape = self.build(input_shape)
         return self.output_shape
 
-    def initialize(self, rng: np.random.Generator, dtype: Any) -> None:
-        """Make parameters and state, and the layer's own generator, from `rng`."""
+    def specs(self) -> dict[str, ParamSpec]:
+        """All arrays that this layer will have, parameters and state, by name."""
+        return {**self.param_specs, **self.state_specs}
+
+    def initialize(self, rng: np.random.Generator, dtype: Any, *, blank: bool = False) -> None:
+        """Make parameters and state, and the layer's own generator, from `rng`.
+
+        With `blank` all arrays are zero: their values are about to be read from a file.
+        """
         own, self.rng = rng.spawn(2)
-        for name, spec in self.param_specs.items():
-            self.params[name] = spec.init(own, spec.shape, dtype)
-        for name, spec in self.state_specs.items():
-            self.state[name] = spec.init(own, spec.shape, dtype)
+        for specs, arrays in ((self.param_specs, self.params), (self.state_specs, self.state)):
+            for name, (shape, init) in specs.items():
+                arrays[name] = np.zeros(shape, dtype) if blank else init(own, shape, dtype)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values that JSON can hold."""
@@ -157,7 +163,7 @@ class Layer:
 
 
 def plain(value: Any) -> Any:
-    """Turn an option into what JSON holds: arrays and tuples become lists, a function its name."""
+    """Turn an option into what JSON holds; of a function only its name stays, after "custom:"."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple):
@@ -165,5 +171,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in cast("dict[Any, Any]", value).items()}
     if callable(value):
-        return str(getattr(value, "__name__", type(value).__name__))
+        return f"custom:{getattr(value, '__name__', type(value).__name__)}"
     return value

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from handgrad.checks import Array, DtypeError, InvalidValueError, ShapeError, shape_text
-from handgrad.layers.base import Layer, Observer, Shape
+from handgrad.layers.base import Layer, Observer, ParamSpec, Shape
+from handgrad.layers.describe import describe
 
 Value = TypeVar("Value")
 
@@ -30,10 +31,13 @@ class Container(Layer):
         self.children = layers
         name_children(layers)
 
-    def initialize(self, rng: np.random.Generator, dtype: Any) -> None:
+    def initialize(self, rng: np.random.Generator, dtype: Any, *, blank: bool = False) -> None:
         for child in unique(self.children):
-            child.initialize(rng.spawn(1)[0], dtype)
+            child.initialize(rng.spawn(1)[0], dtype, blank=blank)
         self.gather()
+
+    def specs(self) -> dict[str, ParamSpec]:
+        return self.merge(lambda child: child.specs())
 
     def gather(self) -> None:
         """Collect the children's arrays (the same arrays, not copies) under their full names."""
@@ -250,8 +254,3 @@ def name_children(layers: Iterable[Layer]) -> None:
                 number += 1
             layer.name = f"{kind}_{number}"
             taken[layer.name] = layer
-
-
-def describe(layer: Layer) -> dict[str, Any]:
-    """A layer as plain values: its type and options, from which `Network.load` makes it again."""
-    return {"type": type(layer).__name__, "options": layer.config(), "frozen": layer.frozen}

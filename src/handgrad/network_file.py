@@ -1,0 +1,98 @@
+"""One network in one file: weights, architecture and preprocessing as safetensors, without pickle.
+
+The arrays are the file's tensors ("params/affine_1.weight", "state/…"); everything else is JSON in
+the header's metadata, under "handgrad", with a SHA-256 of the arrays. Nothing in a file is ever
+executed: the layers' types are looked up among those that are known, their options are plain
+values, and no array is made whose size the file does not back with data.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from handgrad.checks import Array, FileAccessError, FileFormatError
+from handgrad.files import write_beside
+
+FORMAT = 1
+
+
+def write_network(path: str | Path, arrays: Mapping[str, Array], description: dict[str, Any]) -> None:
+    """Write a network beside `path`, then rename: an interrupted save leaves what was there.
+
+    Raises:
+        FileAccessError: the folder cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    text = json.dumps({"format": FORMAT, "sha256": digest(contiguous), **description})
+    with write_beside(path) as part:
+        save_file(contiguous, part, metadata={"handgrad": text})
+
+
+def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read what `write_network` wrote: (arrays, description).
+
+    Raises:
+        FileAccessError: the file cannot be read.
+        FileFormatError: it is not a network that handgrad saved, or it was damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FileAccessError(f"cannot read the network {path}: it {what}.")
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = cast("dict[str, str]", file.metadata() or {})
+            arrays = {name: cast("Array", file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except SafetensorError as error:
+        raise FileFormatError(
+            f"{path} is not a whole safetensors file ({error}). It may have been cut short or "
+            "damaged; take another copy."
+        ) from error
+    except (OSError, TypeError, ValueError) as error:
+        raise FileAccessError(f"cannot read the network {path}: {error}.") from error
+    description = parse(path, metadata.get("handgrad"))
+    if description.get("sha256") != digest(arrays):
+        raise FileFormatError(
+            f"{path}: the arrays do not have the checksum that was saved with them. "
+            "The file was damaged or changed; take another copy."
+        )
+    return arrays, description
+
+
+def parse(path: Path, text: str | None) -> dict[str, Any]:
+    """The description in a header, or a clear error."""
+    if text is None:
+        raise FileFormatError(
+            f"{path} holds arrays, but no network of handgrad: its header has no 'handgrad' entry."
+        )
+    try:
+        description = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path}: the description of the network is not valid JSON.") from error
+    if not isinstance(description, dict):
+        raise FileFormatError(f"{path}: the description of the network is not a JSON object.")
+    description = cast("dict[str, Any]", description)
+    if description.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path} has format {description.get('format')!r}, but this version of handgrad reads "
+            f"format {FORMAT}. Update handgrad."
+        )
+    return description
+
+
+def digest(arrays: Mapping[str, Array]) -> str:
+    """SHA-256 over the names, dtypes, shapes and bytes of all arrays."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

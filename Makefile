@@ -1,7 +1,8 @@
-.PHONY: setup test check
-setup:
-	scripts/setup
-test:
-	scripts/test
-check:
-	scripts/check
+# Every target is a script; without make, call the script.
+.PHONY: setup train test check docs wheel ci
+setup test check docs wheel:
+	scripts/$@
+train:
+	scripts/train $(ARGS)
+ci:
+	.ci/run

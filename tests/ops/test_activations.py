@@ -1,4 +1,156 @@
-from harness import Case, Example, op_test
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-CASES = [Case("relu", lambda rng, n, k: Example((rng.normal(size=(n, 3, 4 * k)),)))]
+import numpy as np
+
+from handgrad import ops
+from harness import Array, Case, Example, Make, check_close, op_test
+
+Check = Callable[[], None]
+
+
+def entries(scale: float = 1.0, **options: Any) -> Make:
+    """Random entries of any shape; `scale` widens them until both tails are met."""
+    return lambda rng, n, k: Example((scale * rng.normal(size=(n, 3, 4 * k)),), options)
+
+
+@dataclass
+class ForwardOnly(Case):
+    """An op without a backward pass: its `extra` checks are all there is to it."""
+
+    oracle: bool = False
+
+    @property
+    def functions(self) -> set[str]:
+        return {f"{self.op}_forward"}
+
+    def checks(self) -> Iterator[Check]:
+        yield from self.extra
+        yield self.check_dtypes
+
+    def check_dtypes(self) -> None:
+        """Shape and floating dtype stay, for an empty batch and strided entries as well."""
+        for dtype in (np.float32, np.float64):
+            for x in (np.ones((5, 3), dtype), np.ones((0, 3), dtype), np.ones((5, 6), dtype).T):
+                before = x.copy()
+                y, saved = self.forward(x)
+                assert (y.shape, y.dtype) == (x.shape, dtype), f"{self.op}_forward"
+                assert not np.shares_memory(y, x), f"{self.op}_forward aliases x"
+                assert np.array_equal(x, before), f"{self.op}_forward changes x"
+                assert saved == (), f"{self.op}_forward saves something"
+
+
+def gradient_of(op: str, x: Array, **options: Any) -> Array:
+    """The slope at each entry: dx where dy = 1 everywhere."""
+    _, saved = getattr(ops, f"{op}_forward")(x, **options)
+    (dx,) = getattr(ops, f"{op}_backward")(np.ones_like(x), saved)
+    return dx
+
+
+# -- the kinks, and the jump ------------------------------------------------------------------
+
+
+def relu_at_zero() -> None:
+    assert gradient_of("relu", np.array([-1e-300, -0.0, 0.0, 1e-300])).tolist() == [0, 0, 0, 1]
+
+
+def leaky_relu_at_zero() -> None:
+    dx = gradient_of("leaky_relu", np.array([-1e-300, -0.0, 0.0, 1e-300]), slope=0.3)
+    assert dx.tolist() == [0.3, 0.3, 0.3, 1]
+
+
+def leaky_relu_default_slope() -> None:
+    y, _ = ops.leaky_relu_forward(np.array([-2.0, 3.0]))
+    assert y.tolist() == [-0.02, 3.0]
+
+
+def step_values() -> None:
+    y, _ = ops.step_forward(np.array([[-2.0, -1e-300, -0.0], [0.0, 1e-300, 3.0]]))
+    assert y.tolist() == [[0, 0, 0], [0, 1, 1]]
+
+
+# -- tails ------------------------------------------------------------------------------------
+
+
+def at_tails(op: str, values: tuple[float, float], slopes: tuple[float, float]) -> Check:
+    """At −10000 and 10000, in both dtypes: exact values and slopes, and nothing overflows."""
+
+    def tails() -> None:
+        for dtype in (np.float32, np.float64):
+            x = np.array([-1e4, 1e4], dtype)
+            y, _ = getattr(ops, f"{op}_forward")(x)
+            assert tuple(y) == values, f"{op}_forward at ±1e4: {y}"
+            dx = gradient_of(op, x)
+            assert tuple(dx) == slopes, f"{op}_backward at ±1e4: {dx}"
+
+    return tails
+
+
+def keeps_nan(op: str) -> Check:
+    """NaN in, NaN out: an activation must not hide that something went wrong before it."""
+
+    def nan() -> None:
+        y, _ = getattr(ops, f"{op}_forward")(np.array([np.nan, 1.0]))
+        assert np.isnan(y).tolist() == [True, False], f"{op}_forward hides NaN: {y}"
+
+    return nan
+
+
+def sigmoid_keeps_small_values() -> None:
+    x = np.array([-700.0, -100.0, -30.0])
+    y, _ = ops.sigmoid_forward(x)
+    assert np.all(np.abs(y / np.exp(x) - 1) < 1e-12), y  # exp(x) / (1 + exp(x)) ≈ exp(x)
+    dx = gradient_of("sigmoid", x)
+    assert np.all(np.abs(dx / np.exp(x) - 1) < 1e-12), dx
+    y, _ = ops.sigmoid_forward(np.array([-80.0], np.float32))
+    assert abs(y[0] / np.exp(-80.0) - 1) < 1e-5, y
+
+
+def silu_keeps_small_values() -> None:
+    y, _ = ops.silu_forward(np.array([-100.0]))
+    assert abs(y[0] / (-100.0 * np.exp(-100.0)) - 1) < 1e-12, y
+
+
+def gelu_by_hand() -> None:
+    """At x = 1: u = √(2/π) · 1.044715 = 0.83356, tanh(u) = 0.68238, y = 1.68238 / 2."""
+    y, _ = ops.gelu_forward(np.array([1.0]))
+    check_close(y, np.array([0.8411919906]), 1e-9, "gelu_forward at 1")
+
+
+CASES = [
+    Case(
+        "relu",
+        entries(),
+        extra=(relu_at_zero, at_tails("relu", (0, 1e4), (0, 1)), keeps_nan("relu")),
+    ),
+    Case(
+        "leaky_relu",
+        entries(slope=0.2),
+        extra=(leaky_relu_at_zero, leaky_relu_default_slope, keeps_nan("leaky_relu")),
+    ),
+    Case("leaky_relu", entries(slope=1.5), name="steep"),
+    Case(
+        "sigmoid",
+        entries(3.0),
+        extra=(
+            at_tails("sigmoid", (0, 1), (0, 0)),
+            sigmoid_keeps_small_values,
+            keeps_nan("sigmoid"),
+        ),
+    ),
+    Case("tanh", entries(), extra=(at_tails("tanh", (-1, 1), (0, 0)), keeps_nan("tanh"))),
+    Case(
+        "gelu",
+        entries(2.0),
+        extra=(at_tails("gelu", (0, 1e4), (0, 1)), gelu_by_hand, keeps_nan("gelu")),
+    ),
+    Case(
+        "silu",
+        entries(3.0),
+        extra=(at_tails("silu", (0, 1e4), (0, 1)), silu_keeps_small_values, keeps_nan("silu")),
+    ),
+    Case("identity", entries(), extra=(at_tails("identity", (-1e4, 1e4), (1, 1)),)),
+    ForwardOnly("step", entries(), extra=(step_values,)),
+]
 test_ops = op_test(CASES)

@@ -1,4 +1,7 @@
-"""Activations: functions of each entry by itself, which make a network more than one matrix."""
+"""Activations: functions of each entry by itself, which make a network more than one matrix.
+
+All keep the shape of `x`, whatever it is. NaN stays NaN in all but the step, so that it is noticed.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -16,7 +19,7 @@ class ReluSaved(NamedTuple):
 def relu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], ReluSaved]:
     """Keep what is positive, replace the rest by zero.
 
-        (1)  y = x where x > 0, else 0
+        (1)  y = max(x, 0)
 
     Nair and Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines", ICML 2010.
 
@@ -24,18 +27,269 @@ def relu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], R
     >>> y
     array([0., 0., 3.])
     """
-    positive = x > 0
-    y = np.where(positive, x, np.zeros_like(x))  # (1)
-    return y, ReluSaved(positive)
+    y = np.maximum(x, 0)  # (1)
+    return y, ReluSaved(x > 0)
 
 
 def relu_backward(dy: Annotated[Array, "..."], saved: ReluSaved) -> tuple[Annotated[Array, "..."]]:
     """Gradient with respect to `x`.
 
     (1) has slope 1 where x > 0 and slope 0 where x < 0. At x = 0 it has a kink, where every
-    value between is a subgradient; like everyone else we take 0:
+    value between is a subgradient; like everyone else we take 0. Writing [x > 0] for 1 where
+    that is true and 0 elsewhere:
 
-        dx = dy where x > 0, else 0
+        dx = dy [x > 0]
     """
-    dx = np.where(saved.positive, dy, np.zeros_like(dy))  # (1)
+    dx = dy * saved.positive  # (1)
     return (dx,)
+
+
+class LeakyReluSaved(NamedTuple):
+    """What `leaky_relu_backward` needs from the forward pass."""
+
+    positive: Annotated[Array, "..."]  # where x > 0
+    slope: float
+
+
+def leaky_relu_forward(
+    x: Annotated[Array, "..."], *, slope: float = 0.01
+) -> tuple[Annotated[Array, "..."], LeakyReluSaved]:
+    """Keep what is positive, shrink the rest by `slope`: no entry's gradient dies.
+
+        (1)  y = max(x, 0) + slope min(x, 0)
+
+    Maas, Hannun and Ng, "Rectifier Nonlinearities Improve Neural Network Acoustic Models", 2013.
+
+    >>> y, _ = leaky_relu_forward(np.array([-2.0, 0.0, 3.0]), slope=0.5)
+    >>> y
+    array([-1.,  0.,  3.])
+    """
+    y = np.maximum(x, 0) + slope * np.minimum(x, 0)  # (1)
+    return y, LeakyReluSaved(x > 0, slope)
+
+
+def leaky_relu_backward(
+    dy: Annotated[Array, "..."], saved: LeakyReluSaved
+) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    In (1) only the first term moves where x > 0, with slope 1, and only the second elsewhere.
+    At the kink x = 0 we take the left side's `slope`, as in ReLU:
+
+        dx = dy [x > 0] + slope dy [x ≤ 0]
+    """
+    positive, slope = saved
+    dx = dy * positive + slope * (dy * ~positive)  # (1)
+    return (dx,)
+
+
+class SigmoidSaved(NamedTuple):
+    """What `sigmoid_backward` needs from the forward pass."""
+
+    y: Annotated[Array, "..."]
+
+
+def sigmoid_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], SigmoidSaved]:
+    """Squeeze every number into (0, 1): y = 1 / (1 + exp(−x)).
+
+    Where x < 0, multiply numerator and denominator by exp(x). Both cases in one line:
+
+        (1)  y = exp(min(x, 0)) / (1 + exp(−|x|))
+
+    No exponential exceeds 1, so nothing overflows, and small values keep all their digits.
+
+    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
+    Nature 323, 1986.
+
+    >>> y, _ = sigmoid_forward(np.array([0.0, np.log(3.0)]))
+    >>> y
+    array([0.5 , 0.75])
+    """
+    magnitude = np.maximum(x, -x)  # |x|, and not np.abs, which a complex step could not pass
+    y = np.exp(np.minimum(x, 0)) / (1 + np.exp(-magnitude))  # (1)
+    return y, SigmoidSaved(y)
+
+
+def sigmoid_backward(
+    dy: Annotated[Array, "..."], saved: SigmoidSaved
+) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    y = 1 / (1 + exp(−x)) gives ∂y/∂x = exp(−x) / (1 + exp(−x))² = y · exp(−x) / (1 + exp(−x)),
+    and the last fraction is what y lacks to 1:
+
+        dx = dy y (1 − y)
+    """
+    dx = dy * saved.y * (1 - saved.y)  # (1)
+    return (dx,)
+
+
+class TanhSaved(NamedTuple):
+    """What `tanh_backward` needs from the forward pass."""
+
+    y: Annotated[Array, "..."]
+
+
+def tanh_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], TanhSaved]:
+    """Squeeze every number into (−1, 1), symmetrically about 0.
+
+        (1)  y = tanh(x) = (exp(x) − exp(−x)) / (exp(x) + exp(−x))
+
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, section 4.4.
+
+    >>> y, _ = tanh_forward(np.array([0.0, np.log(2.0)]))
+    >>> y  # (2 − 1/2) / (2 + 1/2) = 3/5
+    array([0. , 0.6])
+    """
+    y = np.tanh(x)  # (1)
+    return y, TanhSaved(y)
+
+
+def tanh_backward(dy: Annotated[Array, "..."], saved: TanhSaved) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    Numerator and denominator of (1) are each other's derivative. The quotient rule gives
+    ∂y/∂x = (denominator² − numerator²) / denominator²:
+
+        dx = dy (1 − y²)
+    """
+    dx = dy * (1 - saved.y * saved.y)  # (1)
+    return (dx,)
+
+
+class GeluSaved(NamedTuple):
+    """What `gelu_backward` needs from the forward pass."""
+
+    x: Annotated[Array, "..."]
+    t: Annotated[Array, "..."]  # tanh(u), the soft switch between −1 and 1
+
+
+GELU_SCALE = (2 / np.pi) ** 0.5  # tanh(√(2/π) z) has the slope of 2 Φ(z) − 1 at z = 0
+GELU_CUBIC = 0.044715  # the paper's fit of the rest of the curve
+
+
+def gelu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], GeluSaved]:
+    """Keep the share Φ(x) of x, where Φ is the Gaussian distribution function, in its tanh form.
+
+        (1)  u = √(2/π) (x + 0.044715 x³)
+        (2)  t = tanh(u)
+        (3)  y = x (1 + t) / 2
+
+    Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415, section 2.
+
+    >>> y, _ = gelu_forward(np.array([-100.0, 0.0, 100.0]))
+    >>> y
+    array([ -0.,   0., 100.])
+    """
+    u = GELU_SCALE * (x + GELU_CUBIC * x * x * x)  # (1)
+    t = np.tanh(u)  # (2)
+    y = x * (1 + t) / 2  # (3)
+    return y, GeluSaved(x, t)
+
+
+def gelu_backward(dy: Annotated[Array, "..."], saved: GeluSaved) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    (3) moves with x directly, by (1 + t) / 2, and through t, by x / 2. By (2) ∂t/∂u = 1 − t², and
+    by (1) ∂u/∂x = √(2/π) (1 + 3 · 0.044715 x²):
+
+        dx = dy ((1 + t) + x (1 − t²) √(2/π) (1 + 3 · 0.044715 x²)) / 2
+    """
+    x, t = saved
+    du = GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)  # ∂u/∂x (1)
+    dt = (1 - t * t) * du  # ∂t/∂x (2)
+    dx = dy * ((1 + t) + x * dt) / 2  # (3)
+    return (dx,)
+
+
+class SiluSaved(NamedTuple):
+    """What `silu_backward` needs from the forward pass."""
+
+    x: Annotated[Array, "..."]
+    gate: Annotated[Array, "..."]  # σ(x)
+
+
+def silu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], SiluSaved]:
+    """Keep the share σ(x) of x, where σ is the sigmoid (also called Swish).
+
+        (1)  gate = σ(x)
+        (2)  y = x gate
+
+    Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units", arXiv:1702.03118, section 2.
+
+    >>> y, _ = silu_forward(np.array([-100.0, 0.0, 100.0]))
+    >>> print(y.round(6))
+    [ -0.   0. 100.]
+    """
+    gate, _ = sigmoid_forward(x)  # (1)
+    y = x * gate  # (2)
+    return y, SiluSaved(x, gate)
+
+
+def silu_backward(dy: Annotated[Array, "..."], saved: SiluSaved) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    (2) moves with x directly, by gate, and through gate, by x; (1) has slope gate (1 − gate):
+
+        dx = dy gate (1 + x (1 − gate))
+    """
+    x, gate = saved
+    dx = dy * gate * (1 + x * (1 - gate))  # (2, 1)
+    return (dx,)
+
+
+class IdentitySaved(NamedTuple):
+    """What `identity_backward` needs from the forward pass: nothing."""
+
+
+def identity_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], IdentitySaved]:
+    """Return a copy of `x`: the output of a regression, or a place holder in a list of layers.
+
+        (1)  y = x
+
+    A copy, because no op hands back its own argument: who changes y must not change x.
+
+    >>> y, _ = identity_forward(np.array([-2.0, 3.0]))
+    >>> y
+    array([-2.,  3.])
+    """
+    y = x.copy()  # (1)
+    return y, IdentitySaved()
+
+
+def identity_backward(
+    dy: Annotated[Array, "..."], saved: IdentitySaved
+) -> tuple[Annotated[Array, "..."]]:
+    """Gradient with respect to `x`.
+
+    (1) has slope 1 everywhere:
+
+        dx = dy
+    """
+    del saved  # the slope is the same for every x
+    dx = dy.copy()  # (1)
+    return (dx,)
+
+
+class StepSaved(NamedTuple):
+    """What a backward pass would need of a step: nothing, and there is none."""
+
+
+def step_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], StepSaved]:
+    """Say whether each entry is positive: the perceptron's activation.
+
+        (1)  y = 1 where x > 0, else 0
+
+    There is no `step_backward`. The slope of (1) is 0 on both sides of the jump and does not exist
+    at it, so gradient descent below a step would never move a weight, though the loss depends on
+    it. The sigmoid is the smooth step that was put in its place. The saved value is empty, so that
+    the step can be called like every other op.
+
+    Rosenblatt, "The perceptron", Psychological Review 65, 1958.
+
+    >>> y, _ = step_forward(np.array([-2.0, 0.0, 3.0]))
+    >>> y
+    array([0., 0., 1.])
+    """
+    y = np.where(x > 0, np.ones_like(x), np.zeros_like(x))  # (1)
+    return y, StepSaved()

@@ -1,53 +1,35 @@
 """Network: the outermost container, built for an input shape; what is trained and saved."""
 
 import copy
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from handgrad.backend import ops
 from handgrad.checks import (
     Array,
     DtypeError,
+    FileFormatError,
+    HandgradError,
     InvalidValueError,
+    check_choice,
     check_count,
     check_shape,
-    shape_text,
 )
+from handgrad.inspection import Inspection, inspect_network
+from handgrad.layers.activations import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
+from handgrad.layers.describe import describe, known_layers, make
+from handgrad.losses import Loss
+from handgrad.metrics import classes_of
+from handgrad.network_file import read_network, write_network
+from handgrad.parameters import Arrays
+from handgrad.summary import Summary, summarize
 
-
-class Arrays(MutableMapping[str, Array]):
-    """A network's arrays by name: live views. Assigning to a name copies into its array."""
-
-    def __init__(self, arrays: dict[str, Array], who: str) -> None:
-        self._arrays = arrays
-        self._who = who
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._arrays:
-            raise KeyError(f"{self._who} has no {name!r}; it has {', '.join(self._arrays)}.")
-        return self._arrays[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        array = self[name]
-        value = np.asarray(value)
-        check_shape(value, array.shape, who=self._who, which=name)
-        array[...] = value
-
-    def __delitem__(self, name: str) -> None:
-        raise InvalidValueError(f"{self._who}: {name!r} belongs to a layer and cannot be deleted.")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def __repr__(self) -> str:
-        inner = ", ".join(f"{k}: {shape_text(v.shape)}" for k, v in self._arrays.items())
-        return f"<{self._who} {inner}>"
+HEADS = ("softmax", "sigmoid", "linear", "scores")  # what outputs can mean, see losses.Loss
 
 
 class Network:
@@ -164,6 +146,119 @@ class Network:
             for start in range(0, max(len(x) if x.ndim else 1, 1), batch_size)
         ]
         return np.concatenate(outputs)
+
+    def predict_proba(self, x: Any, *, batch_size: int = 256) -> Array:
+        """Probabilities: softmax of K logits, (N, K); or, for one logit, (N, 2): of class 0 and 1.
+
+        A network trained with BinaryCrossEntropy on several outputs (labels that do not exclude
+        each other) gives each its own probability, (N, K).
+
+        Raises:
+            InvalidValueError: the network was trained with a loss whose outputs are no logits.
+        """
+        outputs = self.predict(x, batch_size=batch_size)
+        head = self.head or self._guess_head()
+        check_shape(outputs, ("N", "K"), who="Network.predict_proba", which="the output")
+        if head == "probabilities":
+            return outputs
+        if head == "softmax":
+            return ops.softmax_forward(outputs)[0]
+        if head == "sigmoid":
+            p = ops.sigmoid_forward(outputs)[0]
+            return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+        raise InvalidValueError(
+            f"Network.predict_proba: the network was trained with a loss whose outputs are {head} "
+            "values, not logits. Use predict()."
+        )
+
+    def predict_classes(self, x: Any, *, batch_size: int = 256) -> Array:
+        """The most probable class of each row, (N,) integers."""
+        if self.head == "linear":
+            raise InvalidValueError(
+                "Network.predict_classes: the network was trained as a regression. Use predict()."
+            )
+        return classes_of(self.predict(x, batch_size=batch_size))
+
+    def _guess_head(self) -> str:
+        """What the outputs of a network that was not trained here mean."""
+        if self.layers and isinstance(self.layers[-1], Softmax | Sigmoid):
+            return "probabilities"
+        return "sigmoid" if self.output_shape == (1,) else "softmax"
+
+    def summary(self) -> Summary:
+        """Layers, shapes, parameters, operations and memory; `print(network.summary())`."""
+        return summarize(self.input_shape, self.body, self.dtype.itemsize)
+
+    def inspect(
+        self, x: Any, *, labels: Any = None, loss: Loss | None = None, training: bool = False
+    ) -> Inspection:
+        """Every intermediate value of a batch: each layer's output, and with labels each gradient.
+
+        Args:
+            x: a batch.
+            labels: what the loss compares with; without them there are no gradients.
+            loss: softmax-cross-entropy by default.
+            training: True shows what a training step computes (batch statistics, dropout). The
+                generators are put back, so looking changes nothing.
+        """
+        return inspect_network(self, x, labels=labels, loss=loss, training=training)
+
+    # -- files ------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, architecture and preprocessing into one safetensors file.
+
+        Raises:
+            FileAccessError: the folder cannot be written.
+        """
+        arrays = {f"params/{name}": array for name, array in self.params.items()}
+        arrays |= {f"state/{name}": array for name, array in self.state.items()}
+        description = {
+            "layers": [describe(layer) for layer in self.layers],
+            "input_shape": self.input_shape,
+            "dtype": self.dtype.name,
+            "seed": self.seed,
+            "head": self.head,
+        }
+        write_network(path, arrays, description)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a network that `save` wrote; it predicts the same bits.
+
+        Layers of your own are found if the module that defines them has been imported. Nothing in
+        the file is executed.
+
+        Raises:
+            FileAccessError: the file cannot be read.
+            FileFormatError: it is not a network that handgrad saved, or it was damaged.
+        """
+        arrays, description = read_network(path)
+        network = cls.__new__(cls)
+        try:
+            known = known_layers()
+            layers = [make(layer, known) for layer in description["layers"]]
+            shape, seed, dtype = (description[key] for key in ("input_shape", "seed", "dtype"))
+            network._prepare(layers, shape, seed, dtype)  # noqa: SLF001  (its own class)
+            network.head = description["head"]
+            if network.head is not None:
+                check_choice(network.head, HEADS, who="Network.load", which="head")
+        except (HandgradError, KeyError, TypeError, RecursionError) as error:
+            raise FileFormatError(f"{path}: the network cannot be built: {error}") from error
+        wanted = {name: spec.shape for name, spec in network.body.specs().items()}
+        came = {name.partition("/")[2]: array.shape for name, array in arrays.items()}
+        if wanted != came:
+            raise FileFormatError(
+                f"{path}: the architecture needs the arrays {wanted}, but the file has {came}."
+            )
+        network.body.initialize(np.random.default_rng(seed), network.dtype, blank=True)
+        network._bind()  # noqa: SLF001  (its own class)
+        for name, array in arrays.items():
+            kind, _, key = name.partition("/")
+            (network.params if kind == "params" else network.state)[key] = array
+        return network
+
+    # -- what training needs ----------------------------------------------------------------
 
     def trainable(self) -> dict[str, Array]:
         """The parameters that learn: all but those of frozen layers."""

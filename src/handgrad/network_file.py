@@ -20,7 +20,9 @@ from handgrad.files import write_beside
 FORMAT = 1
 
 
-def write_network(path: str | Path, arrays: Mapping[str, Array], description: dict[str, Any]) -> None:
+def write_network(
+    path: str | Path, arrays: Mapping[str, Array], description: dict[str, Any]
+) -> None:
     """Write a network beside `path`, then rename: an interrupted save leaves what was there.
 
     Raises:
@@ -41,17 +43,19 @@ def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
         FileAccessError: the file cannot be read.
         FileFormatError: it is not a network that handgrad saved, or it was damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    import safetensors
 
+    library: Any = safetensors  # it has no types
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise FileAccessError(f"cannot read the network {path}: it {what}.")
     try:
-        with safe_open(path, "numpy") as file:
+        with library.safe_open(path, "numpy") as file:
             metadata = cast("dict[str, str]", file.metadata() or {})
-            arrays = {name: cast("Array", file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  (not a dict)
-    except SafetensorError as error:
+            names = cast("list[str]", file.keys())
+            arrays = {name: cast("Array", file.get_tensor(name)) for name in names}
+    except library.SafetensorError as error:
         raise FileFormatError(
             f"{path} is not a whole safetensors file ({error}). It may have been cut short or "
             "damaged; take another copy."
@@ -76,9 +80,9 @@ def parse(path: Path, text: str | None) -> dict[str, Any]:
     try:
         description = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path}: the description of the network is not valid JSON.") from error
+        raise FileFormatError(f"{path}: the network's description is not valid JSON.") from error
     if not isinstance(description, dict):
-        raise FileFormatError(f"{path}: the description of the network is not a JSON object.")
+        raise FileFormatError(f"{path}: the network's description is not a JSON object.")
     description = cast("dict[str, Any]", description)
     if description.get("format") != FORMAT:
         raise FileFormatError(

@@ -49,7 +49,8 @@ class Summary(NamedTuple):
             for row in self.rows
         ]
         lines.append(("total", "", "", f"{self.parameters:,}", f"{self.flops:,}"))
-        widths = [max(len(cells) for cells in column) for column in zip(header, *lines, strict=True)]
+        columns = zip(header, *lines, strict=True)
+        widths = [max(len(cell) for cell in column) for column in columns]
         rule = "  ".join("-" * width for width in widths)
 
         def line(cells: tuple[str, ...]) -> str:
@@ -59,15 +60,11 @@ class Summary(NamedTuple):
 
         table = [line(header), rule, *map(line, lines[:-1]), rule, line(lines[-1])]
         frozen = self.parameters - self.trainable
-        return "\n".join(
-            [
-                *table,
-                f"{self.trainable:,} parameters learn, {frozen:,} are frozen; "
-                f"they take {size_text(self.parameter_bytes)}.",
-                f"One example: {self.flops:,} floating-point operations forward, "
-                f"{size_text(self.output_bytes)} of outputs.",
-            ]
-        )
+        learning = f"{self.trainable:,} parameters learn, {frozen:,} are frozen"
+        table.append(f"{learning}; they take {size_text(self.parameter_bytes)}.")
+        work = f"One example: {self.flops:,} floating-point operations forward"
+        table.append(f"{work}, {size_text(self.output_bytes)} of outputs.")
+        return "\n".join(table)
 
 
 def summarize(input_shape: tuple[int, ...], body: Layer, itemsize: int) -> Summary:

@@ -213,7 +213,7 @@ def plain_or_array(value: Any) -> Any:
 def test_a_run_goes_on_from_its_state_bit_for_bit(after: int) -> None:
     x, labels = data()
     options: dict[str, Any] = {"epochs": 3, "batch_size": 10}
-    validation = {"validation_data": (x[:20], labels[:20])}
+    validation: dict[str, Any] = {"validation_data": (x[:20], labels[:20])}
     capture = Capture(after)
     whole = trainer(seed=5)
     whole.fit(x, labels, **options, **validation, callbacks=[capture, BestSoFar()])
@@ -262,7 +262,7 @@ def test_wrong_numbers_of_rows() -> None:
 
 def test_labels_out_of_range() -> None:
     x, labels = data()
-    with pytest.raises(InvalidValueError, match="labels must be from 0 to 1.*go from 1 to 2"):
+    with pytest.raises(InvalidValueError, match=r"labels must be from 0 to 1.*go from 1 to 2"):
         trainer().fit(x, labels + 1, epochs=1)
 
 

@@ -172,4 +172,4 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in cast("dict[Any, Any]", value).items()}
     if callable(value):
         return f"custom:{getattr(value, '__name__', type(value).__name__)}"
-    return value
+    return cast("Any", value)

@@ -1,7 +1,7 @@
 """Layers as plain values and back: what a saved network says about its architecture."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from handgrad.checks import FileFormatError
 from handgrad.layers.base import Layer
@@ -30,8 +30,8 @@ def make(description: Any, known: Mapping[str, type[Layer]]) -> Layer:
         FileFormatError: an unknown type, or options that it does not take.
     """
     match description:
-        case {"type": str(kind), "options": dict(options), "frozen": bool(frozen)}:
-            pass
+        case {"type": str(kind), "options": dict(given), "frozen": bool(frozen)}:
+            options = dict(cast("dict[str, Any]", given))
         case _:
             raise FileFormatError(f"this is not the description of a layer: {description!r:.200}")
     if kind not in known:
@@ -39,7 +39,6 @@ def make(description: Any, known: Mapping[str, type[Layer]]) -> Layer:
             f"the network has a layer of type {kind!r}, which is not known here. If it is your "
             "own, import the module that defines it before loading."
         )
-    options = dict(options)
     layers = [make(child, known) for child in options.pop("layers", [])]
     if options.get("shortcut") is not None:
         options["shortcut"] = make(options["shortcut"], known)

@@ -28,12 +28,13 @@ def write_network(
     Raises:
         FileAccessError: the folder cannot be written.
     """
-    from safetensors.numpy import save_file
+    import safetensors.numpy
 
+    library: Any = safetensors.numpy  # its types are incomplete
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps({"format": FORMAT, "sha256": digest(contiguous), **description})
     with write_beside(path) as part:
-        save_file(contiguous, part, metadata={"handgrad": text})
+        library.save_file(contiguous, part, metadata={"handgrad": text})
 
 
 def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -45,7 +46,7 @@ def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """
     import safetensors
 
-    library: Any = safetensors  # it has no types
+    library: Any = safetensors  # its types are incomplete
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"

@@ -165,11 +165,11 @@ class Layer:
 def plain(value: Any) -> Any:
     """Turn an option into what JSON holds; of a function only its name stays, after "custom:"."""
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
+        return cast("Any", value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in cast("dict[Any, Any]", value).items()}
     if callable(value):
         return f"custom:{getattr(value, '__name__', type(value).__name__)}"
-    return cast("Any", value)
+    return value

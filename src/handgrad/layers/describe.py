@@ -29,11 +29,11 @@ def make(description: Any, known: Mapping[str, type[Layer]]) -> Layer:
     Raises:
         FileFormatError: an unknown type, or options that it does not take.
     """
-    match description:
-        case {"type": str(kind), "options": dict(given), "frozen": bool(frozen)}:
-            options = dict(cast("dict[str, Any]", given))
-        case _:
-            raise FileFormatError(f"this is not the description of a layer: {description!r:.200}")
+    fields = cast("dict[str, Any]", description if isinstance(description, dict) else {})
+    kind, given, frozen = (fields.get(key) for key in ("type", "options", "frozen"))
+    if not (isinstance(kind, str) and isinstance(given, dict) and isinstance(frozen, bool)):
+        raise FileFormatError(f"this is not the description of a layer: {description!r:.200}")
+    options = dict(cast("dict[str, Any]", given))
     if kind not in known:
         raise FileFormatError(
             f"the network has a layer of type {kind!r}, which is not known here. If it is your "

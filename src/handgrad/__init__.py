@@ -1,6 +1,21 @@
 """Neural networks whose forward and backward passes are written by hand and proved by machine."""
 
-from handgrad.layers import Affine, Layer, Relu, Residual, Sequential
+from handgrad.layers import (
+    Affine,
+    Gelu,
+    Identity,
+    Layer,
+    LeakyRelu,
+    LogSoftmax,
+    Relu,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Step,
+    Tanh,
+)
 from handgrad.losses import Loss, SoftmaxCrossEntropy
 from handgrad.network import Network
 from handgrad.optimizers import SGD, Adam, Optimizer
@@ -13,14 +28,23 @@ __all__ = [
     "BestSoFar",
     "Callback",
     "EarlyStopping",
+    "Gelu",
     "History",
+    "Identity",
     "Layer",
+    "LeakyRelu",
+    "LogSoftmax",
     "Loss",
     "Network",
     "Optimizer",
     "Relu",
     "Residual",
     "Sequential",
+    "Sigmoid",
+    "Silu",
+    "Softmax",
     "SoftmaxCrossEntropy",
+    "Step",
+    "Tanh",
     "Trainer",
 ]

@@ -34,6 +34,10 @@ class NonFiniteError(HandgradError, ArithmeticError):
     """A NaN or an infinity appeared where only finite numbers make sense."""
 
 
+class NoGradientError(HandgradError, RuntimeError):
+    """A gradient was asked of a function that has no useful one."""
+
+
 class FileFormatError(HandgradError, ValueError):
     """A file is not what it should be: truncated, of another format, or tampered with."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from handgrad.backend import ops
 from handgrad.checks import Array, DtypeError, InvalidValueError, check_number, check_shape
-from handgrad.layers import Layer
+from handgrad.layers import Layer, LogSoftmax, Softmax
 from handgrad.ops.losses import SoftmaxCrossEntropySaved
 
 
@@ -68,6 +68,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     head = "softmax"
+    inside = (Softmax, LogSoftmax)
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
         check_number(

@@ -1,13 +1,31 @@
 """Activation layers: one op each, no parameters."""
 
+import math
+from typing import NoReturn
+
 from handgrad.backend import ops
-from handgrad.checks import Array
+from handgrad.checks import Array, NoGradientError, check_number
 from handgrad.layers.base import Layer, Shape
-from handgrad.ops.activations import ReluSaved
+from handgrad.ops.activations import (
+    GeluSaved,
+    IdentitySaved,
+    LeakyReluSaved,
+    ReluSaved,
+    SigmoidSaved,
+    SiluSaved,
+    StepSaved,
+    TanhSaved,
+)
+from handgrad.ops.softmax import LogSoftmaxSaved, SoftmaxSaved
 
 
 class Activation(Layer):
-    """The base of layers that treat every entry by itself and keep the shape."""
+    """The base of layers that treat every entry by itself and keep the shape.
+
+    Attributes:
+        flops_per_entry: operations of the forward pass: 1 for each + − × ÷, comparison, minimum or
+            maximum; roughly 10 for each exp, log or tanh, whose true cost the processor decides.
+    """
 
     flops_per_entry = 1
 
@@ -15,9 +33,41 @@ class Activation(Layer):
         return input_shape
 
     def flops(self) -> int:
-        import math
-
         return self.flops_per_entry * math.prod(self.input_shape)
+
+
+class Identity(Activation):
+    """Leave everything as it is: y = x. Any shape."""
+
+    flops_per_entry = 0
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, IdentitySaved]:
+        return ops.identity_forward(x)
+
+    def backward(self, dy: Array, saved: IdentitySaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.identity_backward(dy, saved)
+        return dx, {}
+
+
+class Step(Activation):
+    """Say whether each entry is positive: y = 1 where x > 0, else 0. Any shape.
+
+    It predicts but cannot be trained through, because its slope is 0 wherever it has one.
+    """
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, StepSaved]:
+        return ops.step_forward(x)
+
+    def backward(self, dy: Array, saved: StepSaved) -> NoReturn:
+        """Refuse: there is nothing useful to return.
+
+        Raises:
+            NoGradientError: always.
+        """
+        raise NoGradientError(
+            f"{self.title}: a step has no useful gradient: its slope is 0 on both sides of the "
+            "jump, so no layer before it could learn. Train with Sigmoid(), its smooth form."
+        )
 
 
 class Relu(Activation):
@@ -28,4 +78,122 @@ class Relu(Activation):
 
     def backward(self, dy: Array, saved: ReluSaved) -> tuple[Array, dict[str, Array]]:
         (dx,) = ops.relu_backward(dy, saved)
+        return dx, {}
+
+
+class LeakyRelu(Activation):
+    """Keep what is positive, shrink the rest: y = x where x > 0, else slope x. Any shape.
+
+    Args:
+        slope: what negative entries are multiplied by, at least 0.
+        name: how errors call this layer.
+    """
+
+    flops_per_entry = 4
+
+    def __init__(self, slope: float = 0.01, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        check_number(slope, who="LeakyRelu", which="slope", low=0)
+        self.slope = float(slope)  # a NumPy scalar would turn float32 into float64
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, LeakyReluSaved]:
+        return ops.leaky_relu_forward(x, slope=self.slope)
+
+    def backward(self, dy: Array, saved: LeakyReluSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.leaky_relu_backward(dy, saved)
+        return dx, {}
+
+
+class Sigmoid(Activation):
+    """Squeeze every number into (0, 1): y = 1 / (1 + exp(−x)). Any shape."""
+
+    flops_per_entry = 26
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, SigmoidSaved]:
+        return ops.sigmoid_forward(x)
+
+    def backward(self, dy: Array, saved: SigmoidSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.sigmoid_backward(dy, saved)
+        return dx, {}
+
+
+class Tanh(Activation):
+    """Squeeze every number into (−1, 1): y = tanh(x). Any shape."""
+
+    flops_per_entry = 10
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, TanhSaved]:
+        return ops.tanh_forward(x)
+
+    def backward(self, dy: Array, saved: TanhSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.tanh_backward(dy, saved)
+        return dx, {}
+
+
+class Gelu(Activation):
+    """Keep the Gaussian share of each entry, in the tanh form: y ≈ x Φ(x). Any shape."""
+
+    flops_per_entry = 18
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, GeluSaved]:
+        return ops.gelu_forward(x)
+
+    def backward(self, dy: Array, saved: GeluSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.gelu_backward(dy, saved)
+        return dx, {}
+
+
+class Silu(Activation):
+    """Keep the sigmoid's share of each entry: y = x σ(x), also called Swish. Any shape."""
+
+    flops_per_entry = 27
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, SiluSaved]:
+        return ops.silu_forward(x)
+
+    def backward(self, dy: Array, saved: SiluSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.silu_backward(dy, saved)
+        return dx, {}
+
+
+class RowActivation(Activation):
+    """The base of layers that normalize each row of K numbers, and so take no other shape."""
+
+    def build(self, input_shape: Shape) -> Shape:
+        self.check_axes(input_shape, ("K",), cure="Put Flatten() before it.")
+        return input_shape
+
+
+class Softmax(RowActivation):
+    """Turn each row into K probabilities: y = exp(x) / Σ exp(x). Shapes: (N, K) -> (N, K).
+
+    A classifier needs it neither for training (SoftmaxCrossEntropy has it inside) nor for
+    predicting (predict_proba applies it): end the network in its logits.
+    """
+
+    flops_per_entry = 14
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, SoftmaxSaved]:
+        self.check_input(x)
+        return ops.softmax_forward(x)
+
+    def backward(self, dy: Array, saved: SoftmaxSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.softmax_backward(dy, saved)
+        return dx, {}
+
+
+class LogSoftmax(RowActivation):
+    """The logarithm of each row's softmax, without rounding to log 0. Shapes: (N, K) -> (N, K)."""
+
+    flops_per_entry = 14  # and one logarithm for each row
+
+    def flops(self) -> int:
+        return super().flops() + 10
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, LogSoftmaxSaved]:
+        self.check_input(x)
+        return ops.log_softmax_forward(x)
+
+    def backward(self, dy: Array, saved: LogSoftmaxSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.log_softmax_backward(dy, saved)
         return dx, {}

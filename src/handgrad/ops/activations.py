@@ -35,8 +35,8 @@ def relu_backward(dy: Annotated[Array, "..."], saved: ReluSaved) -> tuple[Annota
     """Gradient with respect to `x`.
 
     (1) has slope 1 where x > 0 and slope 0 where x < 0. At x = 0 it has a kink, where every
-    value between is a subgradient; like everyone else we take 0. Writing [x > 0] for 1 where
-    that is true and 0 elsewhere:
+    value between is a subgradient; like everyone else we take 0. With [x > 0] for 1 where that
+    holds, else 0:
 
         dx = dy [x > 0]
     """
@@ -74,7 +74,8 @@ def leaky_relu_backward(
     """Gradient with respect to `x`.
 
     In (1) only the first term moves where x > 0, with slope 1, and only the second elsewhere.
-    At the kink x = 0 we take the left side's `slope`, as in ReLU:
+    At the kink x = 0 we take the left side's `slope`, as in ReLU. With [condition] for 1 where it
+    holds, else 0:
 
         dx = dy [x > 0] + slope dy [x ≤ 0]
     """

@@ -30,8 +30,8 @@ def softmax_forward(
     Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
 
     >>> probs, _ = softmax_forward(np.log(np.array([[1.0, 4.0, 5.0]])))
-    >>> print(probs.round(9))
-    [[0.1 0.4 0.5]]
+    >>> probs
+    array([[0.1, 0.4, 0.5]])
     """
     z = logits - logits.max(axis=1, keepdims=True)  # (1)
     e = np.exp(z)  # (2)

@@ -31,6 +31,7 @@ ORDER = [
     {"backend"},
     {"layers"},
     {"losses", "metrics", "optimizers", "regularizers", "schedules"},
+    {"inspection", "network_file", "parameters", "summary"},
     {"network"},
     {"plans"},
     {"graph"},

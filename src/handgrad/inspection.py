@@ -1,13 +1,11 @@
 """Every intermediate value of a batch: what `Network.inspect` returns and how it is gathered."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from handgrad.checks import Array
 from handgrad.layers.base import Layer
-from handgrad.losses import Loss, SoftmaxCrossEntropy
-
-if TYPE_CHECKING:
-    from handgrad.network import Network
+from handgrad.layers.containers import Container
+from handgrad.losses import Loss
 
 
 class Inspection(NamedTuple):
@@ -24,22 +22,18 @@ class Inspection(NamedTuple):
     loss: float | None
 
 
-def inspect_network(
-    network: "Network", x: Any, *, labels: Any, loss: Loss | None, training: bool
+def inspect_container(
+    container: Container, x: Array, *, labels: Array | None, loss: Loss, training: bool
 ) -> Inspection:
     """Run a batch forward (and with labels backward) and keep what every layer says."""
-    names = {id(layer): path for path, layer in network.named_layers()}
+    names = {id(layer): path for path, layer in container.walk()}
     outputs: dict[str, Array] = {}
     gradients: dict[str, Array] = {}
-    generators = network.generators()
-    output, saved = network.forward(
+    output, saved = container.forward(
         x, training=training, observe=lambda layer, y: keep(outputs, names[id(layer)], y)
     )
-    network.set_generators(generators)
     if labels is None:
         return Inspection(outputs, {}, {}, None, None)
-    loss = loss or SoftmaxCrossEntropy()
-    labels = loss.prepare(labels, network.output_shape, network.dtype)
     value, loss_saved = loss.forward(output, labels=labels)
     (d_output,) = loss.backward(output.dtype.type(1), loss_saved)
     seen: list[tuple[str, Array]] = []
@@ -47,7 +41,7 @@ def inspect_network(
     def observe(layer: Layer, dy: Array) -> None:
         seen.append((names[id(layer)], dy))
 
-    dx, grads = network.backward(d_output, saved, observe=observe)
+    dx, grads = container.backward(d_output, saved, observe=observe)
     for name, dy in reversed(seen):  # in the order of the outputs
         keep(gradients, name, dy)
     return Inspection(outputs, gradients, grads, dx, float(value))

@@ -18,14 +18,14 @@ from handgrad.checks import (
     check_count,
     check_shape,
 )
-from handgrad.inspection import Inspection, inspect_network
+from handgrad.inspection import Inspection, inspect_container
 from handgrad.layers.activations import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe, known_layers, make
-from handgrad.losses import Loss
+from handgrad.losses import Loss, SoftmaxCrossEntropy
 from handgrad.metrics import classes_of
-from handgrad.network_file import read_network, write_network
+from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
 
@@ -107,11 +107,7 @@ class Network:
             ShapeError: x is not (N, *input_shape).
             DtypeError: x does not hold real numbers.
         """
-        x = np.asarray(x)
-        self.check_batch(x)
-        if not np.issubdtype(x.dtype, np.complexfloating):  # complex steps pass through
-            x = x.astype(self.dtype, copy=False)
-        return self.body.forward(x, training=training, observe=observe)
+        return self.body.forward(self._batch(x), training=training, observe=observe)
 
     def backward(
         self, dy: Array, saved: SequentialSaved, *, observe: Observer | None = None
@@ -123,6 +119,13 @@ class Network:
         """Take over the state that a training pass computed; once per step, after the update."""
         for name, value in self.body.new_state(saved).items():
             self.state[name] = value
+
+    def _batch(self, x: Any) -> Array:
+        x = np.asarray(x)
+        self.check_batch(x)
+        if np.issubdtype(x.dtype, np.complexfloating):
+            return x  # complex steps pass through
+        return x.astype(self.dtype, copy=False)
 
     def check_batch(self, x: Array, *, which: str = "x") -> None:
         """Refuse what is not a batch of real numbers of this network's input shape."""
@@ -136,8 +139,7 @@ class Network:
     def predict(self, x: Any, *, batch_size: int = 256) -> Array:
         """The last layer's outputs, shape (N, …): logits of a classifier, values of a regression.
 
-        Runs in batches of `batch_size`, so that memory does not grow with N. For probabilities or
-        classes see `predict_proba` and `predict_classes`.
+        Runs in batches of `batch_size`, so that memory does not grow with N.
         """
         check_count(batch_size, who="Network.predict", which="batch_size")
         x = np.asarray(x)
@@ -201,7 +203,16 @@ class Network:
             training: True shows what a training step computes (batch statistics, dropout). The
                 generators are put back, so looking changes nothing.
         """
-        return inspect_network(self, x, labels=labels, loss=loss, training=training)
+        loss = loss or SoftmaxCrossEntropy()
+        if labels is not None:
+            labels = loss.prepare(labels, self.output_shape, self.dtype)
+        generators = self.generators()
+        try:
+            return inspect_container(
+                self.body, self._batch(x), labels=labels, loss=loss, training=training
+            )
+        finally:
+            self.set_generators(generators)
 
     # -- files ------------------------------------------------------------------------------
 
@@ -224,10 +235,9 @@ class Network:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a network that `save` wrote; it predicts the same bits.
+        """Read a network that `save` wrote; it predicts the same bits. Nothing in it is executed.
 
-        Layers of your own are found if the module that defines them has been imported. Nothing in
-        the file is executed.
+        Layers of your own are found if the module that defines them has been imported.
 
         Raises:
             FileAccessError: the file cannot be read.
@@ -246,11 +256,7 @@ class Network:
         except (HandgradError, KeyError, TypeError, RecursionError) as error:
             raise FileFormatError(f"{path}: the network cannot be built: {error}") from error
         wanted = {name: spec.shape for name, spec in network.body.specs().items()}
-        came = {name.partition("/")[2]: array.shape for name, array in arrays.items()}
-        if wanted != came:
-            raise FileFormatError(
-                f"{path}: the architecture needs the arrays {wanted}, but the file has {came}."
-            )
+        check_arrays(path, wanted, arrays)
         network.body.initialize(np.random.default_rng(seed), network.dtype, blank=True)
         network._bind()  # noqa: SLF001  (its own class)
         for name, array in arrays.items():

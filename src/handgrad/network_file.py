@@ -93,6 +93,21 @@ def parse(path: Path, text: str | None) -> dict[str, Any]:
     return description
 
 
+def check_arrays(
+    path: str | Path, wanted: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]
+) -> None:
+    """Refuse a file whose arrays are not those of its architecture, before anything is allocated.
+
+    Raises:
+        FileFormatError: a name or a shape differs.
+    """
+    came = {name.partition("/")[2]: array.shape for name, array in arrays.items()}
+    if came != wanted:
+        raise FileFormatError(
+            f"{path}: the architecture needs the arrays {wanted}, but the file has {came}."
+        )
+
+
 def digest(arrays: Mapping[str, Array]) -> str:
     """SHA-256 over the names, dtypes, shapes and bytes of all arrays."""
     total = hashlib.sha256()

@@ -52,6 +52,18 @@ class Container(Layer):
             for key, value in values(child).items()
         }
 
+    def forward(
+        self, x: Array, *, training: bool, observe: Observer | None = None
+    ) -> tuple[Array, Any]:
+        """As every layer's; `observe(layer, y)` sees the output of every layer inside."""
+        raise NotImplementedError
+
+    def backward(
+        self, dy: Array, saved: Any, *, observe: Observer | None = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """As every layer's; `observe(layer, dy)` sees the gradient of every output inside."""
+        raise NotImplementedError
+
     def config(self) -> dict[str, Any]:
         return {"layers": [describe(child) for child in self.children], "name": self.name}
 

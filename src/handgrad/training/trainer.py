@@ -26,6 +26,7 @@ from handgrad.training.callbacks import Callback
 from handgrad.training.diagnosis import explain_non_finite
 from handgrad.training.history import History
 from handgrad.training.position import Position, Running
+from handgrad.training.state import capture, restore
 
 Metric = Callable[[Array, Array], float]
 Augment = Callable[[Array, np.random.Generator], Array]
@@ -140,7 +141,7 @@ class Trainer:
         self.stopped = None
         self.position = self.position.start(epochs, -(-len(x) // batch_size))
         if resume is not None:
-            self.restore(resume)
+            restore(self, resume)
         try:
             self._tell("on_start")
             while self.position.epoch < self.position.last_epoch and self.stopped is None:
@@ -238,44 +239,7 @@ class Trainer:
         position in the epoch, the epoch's running means, the history and the callbacks' memory.
         Give it to `fit(resume=…)`, with the same data and options, to continue bit for bit.
         """
-        return {
-            "params": {name: array.copy() for name, array in self.network.params.items()},
-            "state": {name: array.copy() for name, array in self.network.state.items()},
-            "optimizer": {
-                "steps": self.optimizer.steps,
-                "slots": {
-                    name: {slot: array.copy() for slot, array in slots.items()}
-                    for name, slots in self.optimizer.state.items()
-                },
-            },
-            "schedule": self.schedule.state(),
-            "generators": self.network.generators(),
-            "seed": self.seed,
-            "position": self.position.state(),
-            "running": self.running.state(),
-            "history": [dict(row) for row in self.history],
-            "callbacks": [callback.state() for callback in self.callbacks],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take back what `state` returned; `fit(resume=…)` does this."""
-        for name, array in state["params"].items():
-            self.network.params[name] = array
-        for name, array in state["state"].items():
-            self.network.state[name] = array
-        self.optimizer.steps = state["optimizer"]["steps"]
-        self.optimizer.state = {
-            name: {slot: np.array(array) for slot, array in slots.items()}
-            for name, slots in state["optimizer"]["slots"].items()
-        }
-        self.schedule.restore(state["schedule"])
-        self.network.set_generators(state["generators"])
-        self.seed = state["seed"]
-        self.position.restore(state["position"])
-        self.running.restore(state["running"])
-        self.history.rows[:] = [dict(row) for row in state["history"]]
-        for callback, remembered in zip(self.callbacks, state["callbacks"], strict=True):
-            callback.restore(remembered)
+        return capture(self)
 
     # -- arguments --------------------------------------------------------------------------
 

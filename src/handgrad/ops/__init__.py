@@ -30,6 +30,7 @@ from handgrad.ops.activations import (
     tanh_forward,
 )
 from handgrad.ops.affine import AffineSaved, affine_backward, affine_forward
+from handgrad.ops.convolution import Conv2dSaved, conv2d_backward, conv2d_forward
 from handgrad.ops.dropout import DropoutSaved, dropout_backward, dropout_forward
 from handgrad.ops.losses import (
     BinaryCrossEntropySaved,
@@ -60,6 +61,17 @@ from handgrad.ops.penalties import (
     l1_penalty_forward,
     l2_penalty_backward,
     l2_penalty_forward,
+)
+from handgrad.ops.pooling import (
+    AveragePool2dSaved,
+    GlobalAveragePoolSaved,
+    MaxPool2dSaved,
+    average_pool2d_backward,
+    average_pool2d_forward,
+    global_average_pool_backward,
+    global_average_pool_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
 )
 from handgrad.ops.preprocessing import (
     RescaleSaved,
@@ -98,15 +110,19 @@ from handgrad.ops.updates import (
     rmsprop_step,
     sgd_step,
 )
+from handgrad.ops.windows import col2im, im2col
 
 __all__ = [
     "AffineSaved",
+    "AveragePool2dSaved",
     "BatchNormInferenceSaved",
     "BatchNormSaved",
     "BinaryCrossEntropySaved",
+    "Conv2dSaved",
     "DropoutSaved",
     "FlattenSaved",
     "GeluSaved",
+    "GlobalAveragePoolSaved",
     "HalfSquaredErrorSaved",
     "HingeSaved",
     "HuberSaved",
@@ -116,6 +132,7 @@ __all__ = [
     "LayerNormSaved",
     "LeakyReluSaved",
     "LogSoftmaxSaved",
+    "MaxPool2dSaved",
     "MeanSquaredErrorSaved",
     "ReluSaved",
     "RescaleSaved",
@@ -131,18 +148,25 @@ __all__ = [
     "adam_step",
     "affine_backward",
     "affine_forward",
+    "average_pool2d_backward",
+    "average_pool2d_forward",
     "batch_norm_backward",
     "batch_norm_forward",
     "batch_norm_inference_backward",
     "batch_norm_inference_forward",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_forward",
+    "col2im",
+    "conv2d_backward",
+    "conv2d_forward",
     "dropout_backward",
     "dropout_forward",
     "flatten_backward",
     "flatten_forward",
     "gelu_backward",
     "gelu_forward",
+    "global_average_pool_backward",
+    "global_average_pool_forward",
     "half_squared_error_backward",
     "half_squared_error_forward",
     "hinge_backward",
@@ -151,6 +175,7 @@ __all__ = [
     "huber_forward",
     "identity_backward",
     "identity_forward",
+    "im2col",
     "l1_penalty_backward",
     "l1_penalty_forward",
     "l2_penalty_backward",
@@ -161,6 +186,8 @@ __all__ = [
     "leaky_relu_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "max_pool2d_backward",
+    "max_pool2d_forward",
     "mean_squared_error_backward",
     "mean_squared_error_forward",
     "momentum_step",

@@ -30,7 +30,7 @@ from handgrad.losses import Loss, SoftmaxCrossEntropy
 from handgrad.network import Network
 from handgrad.ops import col2im, im2col
 from handgrad.optimizers import SGD, Adam, Optimizer
-from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Trainer
+from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Progress, Trainer
 
 __all__ = [
     "SGD",
@@ -56,6 +56,7 @@ __all__ = [
     "MaxPool2d",
     "Network",
     "Optimizer",
+    "Progress",
     "Relu",
     "Rescale",
     "Residual",

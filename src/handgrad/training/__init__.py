@@ -2,6 +2,7 @@
 
 from handgrad.training.callbacks import BestSoFar, Callback, EarlyStopping
 from handgrad.training.history import History
+from handgrad.training.progress import Progress
 from handgrad.training.trainer import Trainer
 
-__all__ = ["BestSoFar", "Callback", "EarlyStopping", "History", "Trainer"]
+__all__ = ["BestSoFar", "Callback", "EarlyStopping", "History", "Progress", "Trainer"]

@@ -1,0 +1,270 @@
+"""A Sphinx extension that writes docs/reference/ from the library's docstrings and source.
+
+Every module of handgrad gets a page without being listed anywhere: a new op's page appears by
+itself. Docstrings are written for reading in the source: prose with `names`, indented equations,
+doctests, and sections like `Args:`. This module turns them into the Markdown that MyST reads.
+"""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from docutils import nodes
+
+import handgrad
+
+# Insides, and the command line, which has a page of its own.
+WITHOUT_PAGE = {"__main__", "backend", "cli", "examples", "files", "ops"}
+SECTIONS = {"Args", "Attributes", "Raises", "Returns", "Yields"}
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Let Sphinx call us before it looks for pages."""
+    app.connect("config-inited", lambda app, _config: write_reference(Path(app.srcdir)))
+    app.connect("doctree-read", lambda _app, tree: trim_code(tree))
+    return {"parallel_read_safe": True}
+
+
+def write_reference(docs: Path) -> None:
+    """Write every page that changed, and remove those whose module is gone."""
+    folder = docs / "reference"
+    pages = {folder / name: text for name, text in reference_pages()}
+    for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in set(folder.rglob("*.md")) - set(pages):
+        path.unlink()
+
+
+def trim_code(tree: Any) -> None:
+    """Drop the blank line that a doctest needs between its last output and the end of a fence."""
+    for block in tree.findall(nodes.literal_block):
+        text = block.astext().rstrip("\n")
+        block.rawsource = text
+        block.children = [nodes.Text(text)]
+
+
+# -- pages --------------------------------------------------------------------------------------
+
+
+def reference_pages() -> Iterator[tuple[str, str]]:
+    """(file, Markdown) of every page of the reference."""
+    ops = list(modules("handgrad.ops", without={"array"}))
+    for module in ops:
+        yield f"ops/{last_name(module)}.md", op_page(module)
+    yield "ops/index.md", index_page("The ops", handgrad.ops, ops)
+    rest = list(modules("handgrad", without=WITHOUT_PAGE))
+    for module in rest:
+        yield f"{last_name(module)}.md", api_page(module)
+    yield "index.md", index_page("The library", handgrad, rest)
+
+
+def modules(package: str, without: set[str]) -> Iterator[ModuleType]:
+    """The modules of a package, by name."""
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if info.name not in without and not info.name.startswith("_"):
+            yield importlib.import_module(f"{package}.{info.name}")
+
+
+def index_page(title: str, package: ModuleType, pages: list[ModuleType]) -> str:
+    """The list of a package's pages, and a line about each."""
+    rows = [
+        f"- [{page_title(module)}]({last_name(module)}.md): {first_line(module)}"
+        for module in pages
+    ]
+    names = [last_name(module) for module in pages]
+    toctree = ["```{toctree}", ":hidden:", "", *names, "```"]
+    lead = markdown(inspect.getdoc(package) or "")
+    return "\n".join([f"# {title}", "", lead, "", *rows, "", *toctree, ""])
+
+
+def op_page(module: ModuleType) -> str:
+    """A family of ops: for each function its derivation, and below it the code that follows it."""
+    parts = [f"# {page_title(module)}", markdown(inspect.getdoc(module) or "")]
+    parts.append(f"Source: `src/handgrad/ops/{last_name(module)}.py`.")
+    op = ""
+    for name, function in own(module, inspect.isfunction):
+        heading = re.sub(r"_(forward|backward|step)$", "", name)
+        if heading != op:
+            op = heading
+            parts.append(f"## {heading.replace('_', ' ')}")
+        parts.append(directive("function", name, function, module="handgrad.ops"))
+        parts.append(fenced("python", code_without_docstring(function)))
+    records = list(own(module, inspect.isclass))
+    if records:
+        parts.append("## What travels from forward to backward")
+        parts += [fenced("python", inspect.getsource(record).strip()) for _, record in records]
+    return "\n\n".join(parts) + "\n"
+
+
+def api_page(module: ModuleType) -> str:
+    """A module or package: its classes with their methods, then its functions."""
+    parts = [f"# {page_title(module)}", markdown(inspect.getdoc(module) or "")]
+    for name, thing in sorted(own(module, inspect.isclass), key=lambda item: line_of(item[1])):
+        parts.append(f"## {name}")
+        methods = [
+            directive("method", method_name, method, module=None)
+            for method_name, method in vars(thing).items()
+            if inspect.isfunction(method) and not method_name.startswith("_") and method.__doc__
+        ]
+        parts.append(directive("class", name, thing, module=module.__name__, inside=methods))
+    functions = list(own(module, inspect.isfunction))
+    if functions:
+        parts.append("## Functions")
+        parts += [directive("function", name, function) for name, function in functions]
+    return "\n\n".join(parts) + "\n"
+
+
+def own(module: ModuleType, kind: Any) -> Iterator[tuple[str, Any]]:
+    """What a module offers: the names in `__all__`, or all that it defines itself."""
+    offered = getattr(module, "__all__", None)
+    for name, thing in vars(module).items():
+        if kind(thing) and not name.startswith("_"):
+            here = thing.__module__ == module.__name__
+            if name in offered if offered is not None else here:
+                yield name, thing
+
+
+def line_of(thing: type) -> tuple[str, int]:
+    """Where a class stands: bases come before what derives from them."""
+    return thing.__module__, inspect.getsourcelines(thing)[1]
+
+
+def page_title(module: ModuleType) -> str:
+    """`regression_losses` as `Regression losses`."""
+    return last_name(module).replace("_", " ").capitalize()
+
+
+def last_name(module: ModuleType) -> str:
+    """The name after the last dot."""
+    return module.__name__.rpartition(".")[2]
+
+
+def first_line(module: ModuleType) -> str:
+    """The sentence that opens a module's docstring, without a colon's preamble."""
+    line = (inspect.getdoc(module) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    return escape(line)
+
+
+# -- one function or class ----------------------------------------------------------------------
+
+
+def directive(
+    kind: str, name: str, thing: Any, *, module: str | None = "", inside: list[str] | None = None
+) -> str:
+    """A function, class or method as Sphinx knows it, so that the index and the search find it."""
+    options = [] if module is None else [f":module: {module or thing.__module__}", ""]
+    body = "\n\n".join([markdown(inspect.getdoc(thing) or ""), *(inside or [])])
+    lines = [f"{{py:{kind}}} {name}{signature(thing)}", *options, body]
+    return fenced("\n".join(lines[:1]), "\n".join(lines[1:]))
+
+
+def signature(thing: Any) -> str:
+    """The arguments with their defaults; the annotations stand in the code."""
+    try:
+        found = inspect.signature(thing)
+    except ValueError:
+        return ""
+    parameters = [
+        parameter.replace(
+            annotation=parameter.empty,
+            default=parameter.default
+            if parameter.default is parameter.empty
+            else Default(parameter.default),
+        )
+        for name, parameter in found.parameters.items()
+        if name != "self"
+    ]
+    return str(found.replace(parameters=parameters, return_annotation=found.empty))
+
+
+class Default:
+    """A default value, written as one would write it: functions and classes by their name."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return getattr(self.value, "__name__", None) or repr(self.value)
+
+
+def code_without_docstring(function: Any) -> str:
+    """A function's source, comments and all, without its docstring."""
+    lines = textwrap.dedent(inspect.getsource(function)).splitlines()
+    node = ast.parse("\n".join(lines)).body[0]
+    if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+        docstring = node.body[0]
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines)
+
+
+# -- docstrings ---------------------------------------------------------------------------------
+
+
+def markdown(text: str) -> str:
+    """Turn a docstring into Markdown."""
+    blocks: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+        if blocks and is_indented(paragraph) and is_indented(blocks[-1]):
+            blocks[-1] += f"\n\n{paragraph}"  # one derivation, with blank lines inside
+        else:
+            blocks.append(paragraph)
+    return "\n\n".join(markdown_block(block) for block in blocks)
+
+
+def markdown_block(block: str) -> str:
+    """One paragraph, section, derivation or doctest."""
+    first, _, rest = block.partition("\n")
+    if first.startswith(">>>"):
+        return fenced("pycon", block)
+    if is_indented(block):
+        return fenced("text", textwrap.dedent(block))
+    if first.endswith(":") and first[:-1] in SECTIONS and is_indented(rest):
+        return section(first[:-1], rest)
+    return escape(block)
+
+
+def section(title: str, text: str) -> str:
+    """`Args:` and the like, as a list with the names set as code."""
+    entries: list[str] = []
+    for line in textwrap.dedent(text).splitlines():
+        if line.startswith(" ") and entries:
+            entries[-1] += f" {line.strip()}"
+        else:
+            entries.append(line)
+    if title in {"Returns", "Yields"}:
+        return f"**{title}:** {escape(' '.join(entries))}"
+    items = [re.sub(r"^([\w*, ]+):", lambda m: f"{as_code(m[1])}:", each) for each in entries]
+    heading = {"Args": "Arguments"}.get(title, title)
+    return "\n".join([f"**{heading}**", "", *(f"- {escape(item)}" for item in items)])
+
+
+def as_code(names: str) -> str:
+    """`a, b` as two pieces of code."""
+    return ", ".join(f"`{name.strip()}`" for name in names.split(","))
+
+
+def is_indented(block: str) -> bool:
+    """Whether a block is set in, as derivations are."""
+    return block.startswith("    ")
+
+
+def escape(text: str) -> str:
+    """Keep Markdown from reading `<…>` as HTML; what stands between backticks is left alone."""
+    pieces = re.split(r"(`[^`]*`)", text)
+    return "".join(p if p.startswith("`") else p.replace("<", "\\<") for p in pieces)
+
+
+def fenced(what: str, text: str) -> str:
+    """A fence that is longer than every fence inside."""
+    longest = max((len(run) for run in re.findall(r"^`+", text, re.MULTILINE)), default=2)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{what}\n{text}\n{fence}"

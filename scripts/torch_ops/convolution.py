@@ -1,0 +1,5 @@
+"""The ops of `handgrad.ops.convolution`, said in PyTorch."""
+
+import torch.nn.functional as F
+
+OPS = {"conv2d": F.conv2d}

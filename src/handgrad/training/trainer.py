@@ -32,7 +32,8 @@ Metric = Callable[[Array, Array], float]
 Augment = Callable[[Array, np.random.Generator], Array]
 DEFAULT_METRICS: dict[str, dict[str, Metric]] = {
     "softmax": {"accuracy": metric_functions.accuracy},
-    "sigmoid": {"accuracy": metric_functions.accuracy},
+    "sigmoid": {"accuracy": metric_functions.binary_accuracy},
+    "scores": {"accuracy": metric_functions.accuracy},
     "linear": {"mean_absolute_error": metric_functions.mean_absolute_error},
 }
 

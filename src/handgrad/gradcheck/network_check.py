@@ -1,0 +1,121 @@
+"""Check every parameter's gradient of a whole network. It imports no network: it is handed one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from handgrad.checks import Array, InvalidValueError, check_count
+from handgrad.gradcheck.compare import Target, check_gradient
+from handgrad.gradcheck.report import GradientReport, GradientRow
+
+
+def check_network(
+    network: Any,
+    x: Any,
+    labels: Any,
+    loss: Any,
+    *,
+    entries: int | None = 20,
+    training: bool = True,
+    seed: int = 0,
+) -> GradientReport:
+    """Compare the gradient of every parameter with numerical ones.
+
+    A copy of the network is checked, in float64, whatever precision the network has. Its random
+    layers draw the same numbers in every evaluation (dropout keeps its mask), so the loss is one
+    function; batch norm's running statistics stay as they are. The network itself is not changed.
+
+    Args:
+        network: a Network.
+        x: a small batch: each entry checked costs at least two forward passes.
+        labels: what the loss compares with.
+        loss: a Loss.
+        entries: how many random entries of each parameter to check; None checks all.
+        training: check the pass that training makes (dropout, batch statistics), or, if False, the
+            one that prediction makes.
+        seed: the choice of the entries follows from it.
+
+    Returns:
+        A report with one row per parameter.
+
+    Raises:
+        ShapeError, DtypeError, InvalidValueError: arguments that do not fit the network or loss.
+
+    >>> from handgrad import Affine, Network, Relu, SoftmaxCrossEntropy
+    >>> network = Network([Affine(4), Relu(), Affine(3)], input_shape=(2,))
+    >>> x = np.random.default_rng(0).normal(size=(5, 2))
+    >>> check_network(network, x, [0, 1, 2, 0, 1], SoftmaxCrossEntropy()).ok
+    True
+    """
+    if entries is not None:
+        check_count(entries, who="check_network", which="entries")
+    check_count(seed, who="check_network", which="seed", low=0)
+    wide = in_float64(network)
+    prepared = loss.prepare(labels, wide.output_shape, np.float64)
+    generators = wide.generators()
+
+    def run() -> tuple[Array, Array, Any, Any]:
+        wide.set_generators(generators)
+        outputs, saved = wide.forward(x, training=training)
+        value, loss_saved = loss.forward(outputs, labels=prepared)
+        return outputs, value, saved, loss_saved
+
+    def value() -> float:
+        return float(run()[1])
+
+    outputs, at_x, saved, loss_saved = run()
+    base = float(at_x)
+    if value() != base:
+        raise InvalidValueError(
+            "check_network: the network gives another loss each time, although its generators were "
+            "put back. A layer that draws random numbers must set random = True and use self.rng."
+        )
+    (d_outputs,) = loss.backward(at_x.dtype.type(1), loss_saved)
+    _, grads = wide.backward(d_outputs, saved)
+    magnitude = abs(base) + float(np.max(np.abs(outputs), initial=0))
+    rng = np.random.default_rng(seed)
+    rows: list[GradientRow] = []
+    for name, array in parameters(wide):
+        if name not in grads:
+            rows.append(GradientRow(name, array.shape, 0, 0, np.inf, "missing", None))
+            continue
+        target = Target(array, value, base, magnitude)
+        rows.append(
+            check_gradient(name, grads[name], target, batch=len(outputs), entries=entries, rng=rng)
+        )
+    return GradientReport("Gradients of the network", tuple(rows), where_to_look(rows))
+
+
+def where_to_look(rows: list[GradientRow]) -> str:
+    """A wrong gradient makes those of all layers before it wrong too: name the last one."""
+    wrong = [row.name for row in rows if not row.ok]
+    if not wrong:
+        return ""
+    return (
+        f"Backward runs from the output to the input, and {wrong[-1]} is the first that it gets "
+        "wrong: look at the backward of that layer and of the layers after it."
+    )
+
+
+def in_float64(network: Any) -> Any:
+    """A copy of the network whose parameters, state and computations are float64."""
+    wide = network.copy()
+    wide.dtype = np.dtype(np.float64)
+    for _, layer in leaves(wide):
+        for arrays in (layer.params, layer.state):
+            for key, array in arrays.items():
+                arrays[key] = array.astype(np.float64, copy=False)
+    return wide
+
+
+def leaves(network: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that are no containers, with their full names."""
+    return ((path, layer) for path, layer in network.named_layers() if not layer.children)
+
+
+def parameters(network: Any) -> Iterator[tuple[str, Array]]:
+    """Every parameter's full name and the array that its layer reads."""
+    for path, layer in leaves(network):
+        for key, array in layer.params.items():
+            yield f"{path}.{key}", array

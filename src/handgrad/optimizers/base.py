@@ -1,0 +1,121 @@
+"""What every optimizer is: its options, what it keeps per parameter, and one step for all."""
+
+from collections.abc import Container, Mapping
+from typing import Any
+
+import numpy as np
+
+from handgrad.checks import (
+    Array,
+    DtypeError,
+    InvalidValueError,
+    check_number,
+    check_shape,
+)
+
+
+class Optimizer:
+    """The base of optimizers.
+
+    A subclass names its `slots` (arrays like the parameter that it keeps, zero at first), stores
+    its options under their names, and writes `update` for one parameter.
+
+    Attributes:
+        learning_rate: the base rate; a schedule scales it.
+        weight_decay: λ of the decoupled decay param ← param − η λ param, made before each update
+            with the scheduled η (Loshchilov and Hutter, arXiv:1711.05101; as PyTorch's AdamW).
+        decay_all: whether everything decays. By default biases and the parameters of norms do not.
+        steps: how many steps were made.
+        state: {parameter: {slot: array}}.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(
+        self, learning_rate: float, *, weight_decay: float = 0.0, decay_all: bool = False
+    ) -> None:
+        who = type(self).__name__
+        check_number(learning_rate, who=who, which="learning_rate", low=0, open_low=True)
+        check_number(weight_decay, who=who, which="weight_decay", low=0)
+        self.learning_rate = float(learning_rate)
+        self.weight_decay = float(weight_decay)
+        self.decay_all = bool(decay_all)
+        self.steps = 0
+        self.state: dict[str, dict[str, Array]] = {}
+
+    def step(
+        self,
+        params: Mapping[str, Array],
+        grads: Mapping[str, Array],
+        *,
+        scale: float = 1.0,
+        decayed: Container[str] = (),
+    ) -> None:
+        """Update every array of `params` in place.
+
+        Args:
+            params: the arrays to update, by name.
+            grads: their gradients, under the same names.
+            scale: what the schedule makes of the learning rate.
+            decayed: the names that weight decay applies to, unless it applies to all.
+
+        Raises:
+            InvalidValueError: a parameter has no gradient.
+            ShapeError: a gradient has not the shape of its parameter.
+            DtypeError: a parameter does not hold floats.
+        """
+        for name, param in params.items():
+            self._check(name, param, grads)
+        self.steps += 1
+        learning_rate = float(self.learning_rate * scale)  # NumPy's float64 would widen float32
+        for name, param in params.items():
+            slots = self.state.setdefault(name, {})
+            for slot in self.slots:
+                if slot not in slots:
+                    slots[slot] = np.zeros_like(param)
+            if self.weight_decay and (self.decay_all or name in decayed):
+                np.multiply(param, 1 - learning_rate * self.weight_decay, out=param)
+            self.update(param, grads[name], learning_rate=learning_rate, **slots)
+
+    def _check(self, name: str, param: Array, grads: Mapping[str, Array]) -> None:
+        """Refuse what would fail half-way through a step, or be stretched to fit."""
+        who = f"{type(self).__name__}.step"
+        if name not in grads:
+            raise InvalidValueError(
+                f"{who}: grads must have every name of params, but has no {name!r}."
+            )
+        check_shape(grads[name], param.shape, who=who, which=f"the gradient of {name!r}")
+        if not np.issubdtype(param.dtype, np.floating):
+            raise DtypeError(
+                f"{who}: {name!r} must hold floats, but has dtype {param.dtype}. "
+                "Make it one with astype(float)."
+            )
+
+    def update(self, param: Array, grad: Array, *, learning_rate: float, **slots: Array) -> None:
+        """Make one step for one parameter, in place."""
+        raise NotImplementedError
+
+    def config(self) -> dict[str, Any]:
+        """The options, as plain values."""
+        import inspect
+
+        names = inspect.signature(type(self).__init__).parameters
+        return {key: getattr(self, key) for key in names if key != "self"}
+
+    def _set(self, which: str, value: float, *, below_one: bool = False) -> float:
+        """Check an option that must be positive (`eps`) or in [0, 1), and return it as a float."""
+        high = 1 if below_one else None
+        check_number(
+            value,
+            who=type(self).__name__,
+            which=which,
+            low=0,
+            high=high,
+            open_low=not below_one,
+            open_high=below_one,
+        )
+        return float(value)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({inner})"

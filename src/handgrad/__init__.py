@@ -1,44 +1,61 @@
 """Neural networks whose forward and backward passes are written by hand and proved by machine."""
 
-from handgrad.layers import (
-    Affine,
-    AveragePool2d,
-    BatchNorm,
-    Conv2d,
-    Dropout,
-    Flatten,
-    Gelu,
-    GlobalAveragePool,
-    Identity,
-    Layer,
-    LayerNorm,
-    LeakyRelu,
-    LogSoftmax,
-    MaxPool2d,
-    Relu,
-    Rescale,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Silu,
-    Softmax,
-    Standardize,
-    Step,
-    Tanh,
-)
-from handgrad.losses import Loss, SoftmaxCrossEntropy
-from handgrad.network import Network
-from handgrad.ops import col2im, im2col
-from handgrad.optimizers import SGD, Adam, Optimizer
-from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Progress, Trainer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers and readers see; `__getattr__` does it when it is needed
+    from handgrad.labels import class_weights, sample_weights
+    from handgrad.layers import (
+        Affine,
+        AveragePool2d,
+        BatchNorm,
+        Conv2d,
+        Dropout,
+        Flatten,
+        Gelu,
+        GlobalAveragePool,
+        Identity,
+        Layer,
+        LayerNorm,
+        LeakyRelu,
+        LogSoftmax,
+        MaxPool2d,
+        Relu,
+        Rescale,
+        Residual,
+        Sequential,
+        Sigmoid,
+        Silu,
+        Softmax,
+        Standardize,
+        Step,
+        Tanh,
+    )
+    from handgrad.losses import (
+        BinaryCrossEntropy,
+        HalfSquaredError,
+        Hinge,
+        Huber,
+        Loss,
+        MeanSquaredError,
+        SoftmaxCrossEntropy,
+    )
+    from handgrad.network import Network
+    from handgrad.ops import col2im, im2col
+    from handgrad.optimizers import SGD, Adam, Optimizer
+    from handgrad.regularizers import L1, L2, Penalty
+    from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Progress, Trainer
 
 __all__ = [
+    "L1",
+    "L2",
     "SGD",
     "Adam",
     "Affine",
     "AveragePool2d",
     "BatchNorm",
     "BestSoFar",
+    "BinaryCrossEntropy",
     "Callback",
     "Conv2d",
     "Dropout",
@@ -46,7 +63,10 @@ __all__ = [
     "Flatten",
     "Gelu",
     "GlobalAveragePool",
+    "HalfSquaredError",
+    "Hinge",
     "History",
+    "Huber",
     "Identity",
     "Layer",
     "LayerNorm",
@@ -54,8 +74,10 @@ __all__ = [
     "LogSoftmax",
     "Loss",
     "MaxPool2d",
+    "MeanSquaredError",
     "Network",
     "Optimizer",
+    "Penalty",
     "Progress",
     "Relu",
     "Rescale",
@@ -69,6 +91,31 @@ __all__ = [
     "Step",
     "Tanh",
     "Trainer",
+    "class_weights",
     "col2im",
     "im2col",
+    "sample_weights",
 ]
+
+_HOMES = ("labels", "layers", "losses", "network", "ops", "optimizers", "regularizers", "training")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name, or a module, when it is first used: `import handgrad` stays cheap."""
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"handgrad.{home}")
+            if hasattr(module, name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+    if not name.startswith("_"):
+        try:
+            return import_module(f"handgrad.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"handgrad.{name}":
+                raise
+    raise AttributeError(f"module 'handgrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -140,6 +140,8 @@ def class_numbers(labels: Any, classes: int, *, who: str, which: str = "labels")
     if low < 0 or high >= classes:
         if (low, high) == (1, classes):
             cure = f"Classes count from 0: pass {which} - 1."
+        elif low < 0:
+            cure = "Classes count from 0."
         else:
             cure = "Give the network one output per class."
         raise InvalidValueError(
@@ -200,7 +202,7 @@ def _rows_of_probabilities(labels: Array, classes: int, *, who: str) -> Array:
         first = int(wrong.argmax())
         raise InvalidValueError(
             f"{who}: every row of labels must have sum 1, but labels[{first}] has sum "
-            f"{sums[first]:g} ({int(wrong.sum())} of {len(sums)} rows). labels that do not "
+            f"{sums[first]:g} ({int(wrong.sum())} of {len(sums)} rows). For labels that do not "
             "exclude each other use BinaryCrossEntropy."
         )
     return labels

@@ -66,7 +66,7 @@ def test_orthogonal(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(matrix.shape[1]), atol=1e-14)
 
 
-def test_every_rotation_is_equally_likely() -> None:
+def test_every_orthogonal_matrix_is_equally_likely() -> None:
     """QR alone leaves the first entry below 0 always; the signs make it either, with mean 0."""
     corners = np.array(
         [draw("orthogonal", (3, 3), seed=seed)[[0, 1, 2], [0, 1, 2]] for seed in range(500)]

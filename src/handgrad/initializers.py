@@ -7,7 +7,7 @@ their size from layer to layer. With fan-in and fan-out as in `fans`:
     "he"          Gaussian, √(2 / fan-in)                   ReLU and its kin
     "xavier"      Gaussian, √(1 / fan-in)                   tanh, sigmoid (the book's, Caffe's)
     "glorot"      Gaussian, √(2 / (fan-in + fan-out))       the same, both directions (PyTorch's)
-    "orthogonal"  a random rotation                         deep and recurrent networks
+    "orthogonal"  a random orthogonal matrix                deep and recurrent networks
     "zeros", "ones"                                         biases; scales of norms
     a number      Gaussian of that standard deviation       experiments
 """
@@ -87,8 +87,8 @@ def xavier(rng: np.random.Generator, shape: Sequence[int], dtype: Any = np.float
     """Gaussian with standard deviation √(1 / fan-in): what the book and Caffe call Xavier.
 
     It keeps the variance of the values on their way forward (Glorot and Bengio's equation 10).
-    PyTorch and Keras call the form of `glorot` by this name; where fan-in and fan-out are equal,
-    so are the two.
+    PyTorch calls the form of `glorot` by this name; where fan-in and fan-out are equal, so are the
+    two.
 
     Saitoh, "Deep Learning from Scratch", 2016, section 6.2.2; Caffe's XavierFiller (which draws
     uniformly, with the same deviation). First in LeCun et al., "Efficient BackProp", 1998, 4.6.
@@ -98,7 +98,7 @@ def xavier(rng: np.random.Generator, shape: Sequence[int], dtype: Any = np.float
 
 
 def glorot(rng: np.random.Generator, shape: Sequence[int], dtype: Any = np.float64) -> Array:
-    """Gaussian with standard deviation √(2 / (fan-in + fan-out)): PyTorch's xavier_normal_.
+    """Gaussian with standard deviation √(2 / (fan-in + fan-out)): PyTorch's `xavier_normal_`.
 
     A compromise between keeping the variance of the values forward and of the gradients backward.
 
@@ -119,7 +119,7 @@ def orthogonal(rng: np.random.Generator, shape: Sequence[int], dtype: Any = np.f
         (1)  A = Q R, of a Gaussian A with at least as many rows as columns
         (2)  Q ← Q sign(diag R)
 
-    (2) makes the decomposition unique, and so every rotation equally likely.
+    (2) makes the decomposition unique, and so every orthogonal matrix equally likely.
 
     Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
     linear neural networks", arXiv:1312.6120; (2): Mezzadri, arXiv:math-ph/0609050.

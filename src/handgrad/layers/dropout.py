@@ -12,7 +12,7 @@ class Dropout(Layer):
     """In training, leave out each entry with probability `rate` and scale up the others.
 
     The kept entries are divided by 1 − rate, so that inference, where the layer does nothing,
-    needs no scaling. (The book's layer scales at inference instead; the two train alike.) Each
+    needs no scaling. (The book's layer scales at inference instead.) Each
     forward pass in training draws a new mask from the layer's own generator.
 
     Args:

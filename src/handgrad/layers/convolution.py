@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from handgrad.backend import ops
-from handgrad.checks import Array, InvalidValueError, ShapeError, check_choice, check_count
+from handgrad.checks import Array, InvalidValueError, ShapeError, check_count
 from handgrad.initializers import Initializer, resolve, zeros
 from handgrad.layers.base import ParamSpec, Shape
 from handgrad.layers.windows import WindowLayer, pair, spans
@@ -73,17 +73,7 @@ class Conv2d(WindowLayer):
         self.groups = groups
         self.init = init
         self.bias = bias
-        self.placement = Placement(
-            pair(kernel, who="Conv2d", which="kernel"),
-            pair(stride, who="Conv2d", which="stride"),
-            dilation=pair(dilation, who="Conv2d", which="dilation"),
-        )
-        if isinstance(padding, str):
-            check_choice(padding, ("same",), who="Conv2d", which="padding, as a word,")
-            amount = same_padding(self.placement)
-        else:
-            amount = pair(padding, who="Conv2d", which="padding", low=0)
-        self.placement = self.placement._replace(padding=amount)
+        self.placement = place(kernel, stride, padding, dilation)
 
     def build(self, input_shape: Shape) -> Shape:
         size = self.positions(input_shape)
@@ -123,6 +113,34 @@ class Conv2d(WindowLayer):
     def flops(self) -> int:
         products = self.input_shape[0] // self.groups * math.prod(self.placement.kernel)
         return 2 * math.prod(self.output_shape) * products
+
+
+def place(
+    kernel: int | Sequence[int],
+    stride: int | Sequence[int],
+    padding: int | Sequence[int] | str,
+    dilation: int | Sequence[int],
+) -> Placement:
+    """Where a convolution's windows lie, from what its user gives.
+
+    >>> place(5, 1, "same", 1)
+    Placement(kernel=(5, 5), stride=(1, 1), padding=(2, 2), dilation=(1, 1))
+    """
+    placement = Placement(
+        pair(kernel, who="Conv2d", which="kernel"),
+        pair(stride, who="Conv2d", which="stride"),
+        dilation=pair(dilation, who="Conv2d", which="dilation"),
+    )
+    if not isinstance(padding, str):
+        amount = pair(padding, who="Conv2d", which="padding", low=0)
+    elif padding == "same":
+        amount = same_padding(placement)
+    else:
+        raise InvalidValueError(
+            "Conv2d: padding must be a whole number, a pair of them, or 'same', "
+            f"but is {padding!r}."
+        )
+    return placement._replace(padding=amount)
 
 
 def same_padding(placement: Placement) -> Pair:

@@ -1,7 +1,18 @@
 """Data: MNIST, reading files, preparing images, splitting and batching."""
 
-from handgrad.data.arrays import one_hot
+from handgrad.data.arrays import Examples, batches, one_hot, split
+from handgrad.data.digits import Steps, prepare_digit
 from handgrad.data.idx import read_idx
-from handgrad.data.mnist import Dataset, Examples, mnist
+from handgrad.data.mnist import Dataset, mnist
 
-__all__ = ["Dataset", "Examples", "mnist", "one_hot", "read_idx"]
+__all__ = [
+    "Dataset",
+    "Examples",
+    "Steps",
+    "batches",
+    "mnist",
+    "one_hot",
+    "prepare_digit",
+    "read_idx",
+    "split",
+]

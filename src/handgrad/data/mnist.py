@@ -4,11 +4,12 @@ import os
 from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from handgrad.checks import Array, FileAccessError, FileFormatError, shape_text
+from handgrad.data.arrays import Examples
 from handgrad.data.arrays import one_hot as one_hot_rows
 from handgrad.data.idx import read_idx
 
@@ -19,13 +20,6 @@ SHA256 = {  # of the unpacked files
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-
-
-class Examples(NamedTuple):
-    """Images and what they show."""
-
-    x: Annotated[Array, "N 1 28 28"]  # or (N, 784), if flattened
-    labels: Annotated[Array, "N"]  # or (N, 10), if one-hot
 
 
 class Dataset(NamedTuple):

@@ -15,14 +15,5 @@ def rate_zero_keeps_all() -> None:
     check_close(y, x, 0.0, "dropout_forward at rate 0")
 
 
-def what_is_left_out_counts_for_nothing() -> None:
-    """Even an infinity: 0 · ∞ would be NaN."""
-    x, mask = np.array([np.inf, 1.0]), np.array([False, True])
-    y, saved = ops.dropout_forward(x, mask=mask, rate=0.75)
-    check_close(y, [0.0, 4.0], 0.0, "dropout_forward of an infinity left out")
-    (dx,) = ops.dropout_backward(np.array([np.inf, 1.0]), saved)
-    check_close(dx, [0.0, 4.0], 0.0, "dropout_backward of an infinity left out")
-
-
-CASES = [Case("dropout", masked, extra=(rate_zero_keeps_all, what_is_left_out_counts_for_nothing))]
+CASES = [Case("dropout", masked, extra=(rate_zero_keeps_all,))]
 test_ops = op_test(CASES)

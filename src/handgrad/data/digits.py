@@ -107,7 +107,7 @@ def centre(scaled: Annotated[Array, "a b"]) -> Annotated[Array, "28 28"]:
     corner: list[int] = []
     for axis, size in enumerate(scaled.shape):
         profile = scaled.sum(axis=1 - axis)
-        middle = np.average(np.arange(size), weights=profile)
+        middle = np.average(np.arange(int(size)), weights=profile)
         corner.append(min(max(round(float(CENTRE - middle)), 0), FIELD - size))
     field = np.zeros((FIELD, FIELD))
     top, left = corner

@@ -139,7 +139,7 @@ def connected(on: Annotated[Array, "H W"]) -> Annotated[Array, "H W"]:
     array([[4, 0, 3],
            [4, 0, 0]])
     """
-    labels: Array = np.where(on, np.arange(1, on.size + 1).reshape(on.shape), 0)
+    labels = np.where(on, np.arange(1, int(on.size) + 1).reshape(on.shape), 0)
     while True:
         spread = np.where(on, neighbours(labels).max(axis=0), 0)
         if (spread == labels).all():

@@ -4,6 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers and readers see; `__getattr__` does it when it is needed
+    from handgrad.gradcheck import (
+        check_network,
+        check_op,
+        complex_step_gradient,
+        numerical_diff,
+        numerical_gradient,
+    )
     from handgrad.labels import class_weights, sample_weights
     from handgrad.layers import (
         Affine,
@@ -42,7 +49,19 @@ if TYPE_CHECKING:  # what type checkers and readers see; `__getattr__` does it w
     )
     from handgrad.network import Network
     from handgrad.ops import col2im, im2col
-    from handgrad.optimizers import SGD, Adam, Optimizer
+    from handgrad.optimizers import (
+        SGD,
+        AdaDelta,
+        AdaGrad,
+        Adam,
+        AdamW,
+        Momentum,
+        Nesterov,
+        Optimizer,
+        RMSprop,
+        clip_by_norm,
+        gradient_descent,
+    )
     from handgrad.regularizers import L1, L2, Penalty
     from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Progress, Trainer
 
@@ -50,7 +69,10 @@ __all__ = [
     "L1",
     "L2",
     "SGD",
+    "AdaDelta",
+    "AdaGrad",
     "Adam",
+    "AdamW",
     "Affine",
     "AveragePool2d",
     "BatchNorm",
@@ -75,10 +97,13 @@ __all__ = [
     "Loss",
     "MaxPool2d",
     "MeanSquaredError",
+    "Momentum",
+    "Nesterov",
     "Network",
     "Optimizer",
     "Penalty",
     "Progress",
+    "RMSprop",
     "Relu",
     "Rescale",
     "Residual",
@@ -91,13 +116,30 @@ __all__ = [
     "Step",
     "Tanh",
     "Trainer",
+    "check_network",
+    "check_op",
     "class_weights",
+    "clip_by_norm",
     "col2im",
+    "complex_step_gradient",
+    "gradient_descent",
     "im2col",
+    "numerical_diff",
+    "numerical_gradient",
     "sample_weights",
 ]
 
-_HOMES = ("labels", "layers", "losses", "network", "ops", "optimizers", "regularizers", "training")
+_HOMES = (
+    "gradcheck",
+    "labels",
+    "layers",
+    "losses",
+    "network",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "training",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -130,7 +130,7 @@ def precision_recall_f1(confusion: Annotated[Any, "K K"]) -> ClassReport:
     (array([1.   , 0.667]), array([0.5, 1. ]), array([2, 2]))
     """
     counts = as_numbers(confusion, who="precision_recall_f1", which="confusion")
-    check_shape(counts, ("K", len(counts)), who="precision_recall_f1", which="confusion")
+    check_shape(counts, ("K", *counts.shape[:1]), who="precision_recall_f1", which="confusion")
     hits, predicted, support = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
     f1 = _ratio(2 * hits, predicted + support)
     return ClassReport(_ratio(hits, predicted), _ratio(hits, support), f1, support)
@@ -175,8 +175,9 @@ def r2_score(outputs: Any, targets: Any) -> float:
     values, wanted = _equal_shapes(outputs, targets, who="r2_score", which="targets")
     missed = np.square(wanted - values).sum(axis=0)
     total = np.square(wanted - wanted.mean(axis=0)).sum(axis=0)
-    flat = np.where(missed == 0, 1.0, 0.0)
-    return float(np.where(total == 0, flat, 1 - _ratio(missed, total)).mean())
+    constant = (wanted == wanted[0]).all(axis=0)  # where rounding can leave a `total` above 0
+    explained = np.where(constant, missed == 0, 1 - _ratio(missed, total))
+    return float(explained.mean())
 
 
 # -- arguments ----------------------------------------------------------------------------------

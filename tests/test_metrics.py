@@ -113,6 +113,8 @@ def test_wrong_arguments_of_classification_metrics_are_refused() -> None:
         confusion_matrix([0, 1], [0, 1], 0)
     with pytest.raises(ShapeError, match=r"^precision_recall_f1: confusion must have shape \(K, 2"):
         precision_recall_f1(np.zeros((2, 3), int))
+    with pytest.raises(ShapeError, match=r"^precision_recall_f1: .* but has shape \(\)\.$"):
+        precision_recall_f1(3)
     with pytest.raises(
         ShapeError, match=r"^binary_accuracy: outputs and labels must have the same"
     ):
@@ -151,6 +153,7 @@ def test_r2_of_targets_that_do_not_vary() -> None:
     assert r2_score([2.0, 3.0], [2.0, 2.0]) == 0.0
     assert r2_score([[2.0, 1.0], [3.0, 2.0]], [[2.0, 1.0], [2.0, 2.0]]) == 0.5
     assert r2_score([2.0], [3.0]) == 0.0
+    assert r2_score([0.1, 0.1, 0.2], [0.1, 0.1, 0.1]) == 0.0  # their mean is not quite 0.1
 
 
 def test_wrong_arguments_of_regression_metrics_are_refused() -> None:

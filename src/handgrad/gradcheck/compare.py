@@ -62,24 +62,26 @@ def check_gradient(
     array = target.array
     gradient = np.asarray(gradient)
     if gradient.shape != array.shape:
-        verdict = wrong_shape(gradient.shape, array.shape)
+        verdict = wrong_shape(gradient.shape, array.shape, batch)
         return GradientRow(name, array.shape, 0, 0, np.inf, verdict, None)
     if not np.isfinite(gradient).all():
         first = place(int((~np.isfinite(gradient)).argmax()), array.shape)
         return GradientRow(name, array.shape, 0, 0, np.inf, "NaN or infinite", first)
     compared = compare(gradient, target, sample(array.shape, entries, rng))
-    checked = len(compared.entries)
+    checked, skipped = len(compared.entries), compared.skipped
     if not checked:
-        empty = not compared.skipped
-        verdict = "ok, no entries" if empty else "unclear: every entry lies at a kink"
-        return GradientRow(name, array.shape, 0, compared.skipped, 0.0, verdict, None)
+        verdict = kinks(checked, skipped) if skipped else "ok, no entries"
+        return GradientRow(name, array.shape, 0, skipped, 0.0, verdict, None)
     difference = np.abs(compared.gradient - compared.numerical)
-    floor = np.linalg.norm(compared.noise) / TOLERANCE  # below it, the difference knows nothing
-    scale = np.linalg.norm(compared.numerical) + floor
-    error = float(np.linalg.norm(difference) / scale)
+    floor = np.linalg.norm(compared.noise) / TOLERANCE  # below it, the differences know nothing
+    scale = max(float(np.linalg.norm(compared.numerical) + floor), 1e-300)
+    error = float(np.linalg.norm(difference)) / scale
     worst = compared.entries[int(difference.argmax())]
-    verdict = right(compared) if error <= 2 * TOLERANCE else diagnose(gradient, compared, batch)
-    return GradientRow(name, array.shape, checked, compared.skipped, error, verdict, worst)
+    if error > 2 * TOLERANCE:
+        verdict = diagnose(gradient, compared, batch)
+    else:
+        verdict = kinks(checked, skipped) if skipped > checked else right(compared)
+    return GradientRow(name, array.shape, checked, skipped, error, verdict, worst)
 
 
 def sample(
@@ -159,14 +161,19 @@ def at_kink(came: float, coarse: Slopes, fine: Slopes) -> bool:
 # -- what is wrong ------------------------------------------------------------------------------
 
 
-def wrong_shape(came: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+def wrong_shape(came: tuple[int, ...], wanted: tuple[int, ...], batch: int) -> str:
     """What a gradient of the wrong shape looks like."""
     shapes = f"shape {shape_text(came)}, not {shape_text(wanted)}"
     if came == wanted[::-1]:
         return f"transposed: {shapes}"
-    if came[1:] == wanted:
+    if came == (batch, *wanted):
         return f"not summed over the batch: {shapes}"
     return f"wrong shape: {shapes}"
+
+
+def kinks(checked: int, skipped: int) -> str:
+    """The verdict where too few entries could be checked."""
+    return f"unclear: {skipped} of {checked + skipped} entries lie at kinks, try other data"
 
 
 def right(compared: Compared) -> str:

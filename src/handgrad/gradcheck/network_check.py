@@ -1,6 +1,7 @@
 """Check every parameter's gradient of a whole network. It imports no network: it is handed one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,17 +85,17 @@ def check_network(
         rows.append(
             check_gradient(name, grads[name], target, batch=len(outputs), entries=entries, rng=rng)
         )
-    return GradientReport("Gradients of the network", tuple(rows), where_to_look(rows))
+    report = GradientReport("Gradients of the network", tuple(rows))
+    return replace(report, note=where_to_look(report))
 
 
-def where_to_look(rows: list[GradientRow]) -> str:
+def where_to_look(report: GradientReport) -> str:
     """A wrong gradient makes those of all layers before it wrong too: name the last one."""
-    wrong = [row.name for row in rows if not row.ok]
-    if not wrong:
+    if not report.wrong:
         return ""
     return (
-        f"Backward runs from the output to the input, and {wrong[-1]} is the first that it gets "
-        "wrong: look at the backward of that layer and of the layers after it."
+        f"Backward runs from the output to the input, and {report.wrong[-1].name} is the first "
+        "that it gets wrong: look at the backward of that layer and of the layers after it."
     )
 
 

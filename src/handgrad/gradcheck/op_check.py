@@ -9,6 +9,7 @@ from handgrad.checks import Array, DtypeError, InvalidValueError, check_count
 from handgrad.gradcheck.compare import FINER, STEP, Target, check_gradient
 from handgrad.gradcheck.report import GradientReport, GradientRow
 
+SEED = 7_034_561_209  # one that no caller uses: a d_output equal to x would hide mistakes
 ADJOINT_TOLERANCE = 1e-4  # a random direction crosses kinks, so this test is coarser
 
 
@@ -51,7 +52,7 @@ def check_op(
     if entries is not None:
         check_count(entries, who="check_op", which="entries")
     arrays = {name: real_input(name, value) for name, value in inputs.items()}
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(SEED)
     output, saved = forward(*arrays.values(), **options)
     output = np.asarray(output)
     d_output = np.asarray(rng.normal(size=output.shape))

@@ -15,6 +15,7 @@ extensions = ["myst_parser", "handgrad_reference"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 nitpicky = True
+toc_object_entries = False  # the headings are enough
 
 html_theme = "furo"
 html_title = "handgrad"

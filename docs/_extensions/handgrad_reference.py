@@ -8,8 +8,11 @@ doctests, and sections like `Args:`. This module turns them into the Markdown th
 import ast
 import importlib
 import inspect
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +23,7 @@ from docutils import nodes
 
 import handgrad
 
-# Insides, and the command line, which has a page of its own.
+# Insides, and what has pages of its own.
 WITHOUT_PAGE = {"__main__", "backend", "cli", "examples", "files", "ops"}
 SECTIONS = {"Args", "Attributes", "Raises", "Returns", "Yields"}
 
@@ -65,6 +68,7 @@ def reference_pages() -> Iterator[tuple[str, str]]:
     for module in rest:
         yield f"{last_name(module)}.md", api_page(module)
     yield "index.md", index_page("The library", handgrad, rest)
+    yield "command-line.md", command_page()
 
 
 def modules(package: str, without: set[str]) -> Iterator[ModuleType]:
@@ -115,12 +119,41 @@ def api_page(module: ModuleType) -> str:
             for method_name, method in vars(thing).items()
             if inspect.isfunction(method) and not method_name.startswith("_") and method.__doc__
         ]
-        parts.append(directive("class", name, thing, module=module.__name__, inside=methods))
+        bases = [f"`{base.__name__}`" for base in thing.__bases__ if is_ours(base)]
+        derived = [f"Derives from {', '.join(bases)}."] if bases else []
+        parts.append(
+            directive("class", name, thing, module=module.__name__, inside=[*derived, *methods])
+        )
     functions = list(own(module, inspect.isfunction))
     if functions:
         parts.append("## Functions")
         parts += [directive("function", name, function) for name, function in functions]
     return "\n\n".join(parts) + "\n"
+
+
+def command_page() -> str:
+    """What `--help` says, of every command."""
+    parts = ["# The command line"]
+    waiting: list[list[str]] = [[]]
+    while waiting:
+        words = waiting.pop(0)
+        text = help_text(words)
+        parts += [f"## {' '.join(['handgrad', *words])}", fenced("text", text)]
+        table = text.partition("Commands")[2]
+        waiting += [[*words, name] for name in re.findall(r"^│ (\w+) ", table, re.MULTILINE)]
+    return "\n\n".join(parts) + "\n"
+
+
+def help_text(words: list[str]) -> str:
+    """What one command says about itself, 96 columns wide and without colours."""
+    done = subprocess.run(
+        [sys.executable, "-m", "handgrad", *words, "--help"],
+        env=os.environ | {"COLUMNS": "96", "NO_COLOR": "1", "PYTHONUTF8": "1"},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    )
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
 
 
 def own(module: ModuleType, kind: Any) -> Iterator[tuple[str, Any]]:
@@ -131,6 +164,11 @@ def own(module: ModuleType, kind: Any) -> Iterator[tuple[str, Any]]:
             here = thing.__module__ == module.__name__
             if name in offered if offered is not None else here:
                 yield name, thing
+
+
+def is_ours(thing: type) -> bool:
+    """Whether a class is a public one of handgrad."""
+    return thing.__module__.startswith("handgrad.") and not thing.__name__.startswith("_")
 
 
 def line_of(thing: type) -> tuple[str, int]:

@@ -571,6 +571,11 @@ def test_check_network_refuses_labels_out_of_range() -> None:
         check_network(network_with(Affine(5)), data()[0], [9] * 6, SoftmaxCrossEntropy())
 
 
+def test_check_network_refuses_labels_of_another_length() -> None:
+    with pytest.raises(ShapeError, match=r"check_network: x and labels .* but have 6 and 2"):
+        check_network(network_with(Affine(5)), data()[0], [0, 1], SoftmaxCrossEntropy())
+
+
 # -- the report ---------------------------------------------------------------------------------
 
 

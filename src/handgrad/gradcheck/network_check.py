@@ -1,12 +1,12 @@
 """Check every parameter's gradient of a whole network. It imports no network: it is handed one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.checks import Array, InvalidValueError, check_count
+from handgrad.checks import Array, InvalidValueError, ShapeError, check_count
 from handgrad.gradcheck.compare import Target, check_gradient
 from handgrad.gradcheck.report import GradientReport, GradientRow
 
@@ -53,40 +53,59 @@ def check_network(
         check_count(entries, who="check_network", which="entries")
     check_count(seed, who="check_network", which="seed", low=0)
     wide = in_float64(network)
-    prepared = loss.prepare(labels, wide.output_shape, np.float64)
+    labels = loss.prepare(labels, wide.output_shape, np.float64)
+    if len(labels) != len(x):
+        raise ShapeError(
+            "check_network: x and labels must have the same number of rows, but have "
+            f"{len(x)} and {len(labels)}."
+        )
     generators = wide.generators()
 
-    def run() -> tuple[Array, Array, Any, Any]:
+    def run() -> Pass:
         wide.set_generators(generators)
         outputs, saved = wide.forward(x, training=training)
-        value, loss_saved = loss.forward(outputs, labels=prepared)
-        return outputs, value, saved, loss_saved
+        return Pass(outputs, saved, *loss.forward(outputs, labels=labels))
 
-    def value() -> float:
-        return float(run()[1])
-
-    outputs, at_x, saved, loss_saved = run()
-    base = float(at_x)
-    if value() != base:
+    first = run()
+    if run().loss != first.loss:
         raise InvalidValueError(
             "check_network: the network gives another loss each time, although its generators were "
             "put back. A layer that draws random numbers must set random = True and use self.rng."
         )
-    (d_outputs,) = loss.backward(at_x.dtype.type(1), loss_saved)
-    _, grads = wide.backward(d_outputs, saved)
-    magnitude = abs(base) + float(np.max(np.abs(outputs), initial=0))
-    rng = np.random.default_rng(seed)
-    rows: list[GradientRow] = []
-    for name, array in parameters(wide):
-        if name not in grads:
-            rows.append(GradientRow(name, array.shape, 0, 0, np.inf, "missing", None))
-            continue
-        target = Target(array, value, base, magnitude)
-        rows.append(
-            check_gradient(name, grads[name], target, batch=len(outputs), entries=entries, rng=rng)
-        )
+    (d_outputs,) = loss.backward(first.loss.dtype.type(1), first.loss_saved)
+    _, grads = wide.backward(d_outputs, first.saved)
+    rows = check_parameters(wide, grads, first, run, entries, np.random.default_rng(seed))
     report = GradientReport("Gradients of the network", tuple(rows))
     return replace(report, note=where_to_look(report))
+
+
+class Pass(NamedTuple):
+    """One forward pass through network and loss."""
+
+    outputs: Array
+    saved: Any
+    loss: Array
+    loss_saved: Any
+
+
+def check_parameters(
+    wide: Any,
+    grads: Mapping[str, Array],
+    first: Pass,
+    run: Callable[[], Pass],
+    entries: int | None,
+    rng: np.random.Generator,
+) -> Iterator[GradientRow]:
+    """One row per parameter, in the order of the layers."""
+    base = float(first.loss)
+    magnitude = abs(base) + float(np.max(np.abs(first.outputs), initial=0))
+    batch = len(first.outputs)
+    for name, array in parameters(wide):
+        if name in grads:
+            target = Target(array, lambda: float(run().loss), base, magnitude)
+            yield check_gradient(name, grads[name], target, batch=batch, entries=entries, rng=rng)
+        else:
+            yield GradientRow(name, array.shape, 0, 0, np.inf, "missing", None)
 
 
 def where_to_look(report: GradientReport) -> str:

@@ -136,10 +136,10 @@ def connected(on: Annotated[Array, "H W"]) -> Annotated[Array, "H W"]:
     nothing changes: a part's cells then share one.
 
     >>> connected(np.array([[True, False, True], [True, False, False]]))
-    array([[4, 0, 3],
-           [4, 0, 0]])
+    array([[3, 0, 2],
+           [3, 0, 0]])
     """
-    labels = np.where(on, np.arange(1, int(on.size) + 1).reshape(on.shape), 0)
+    labels = np.where(on, on.cumsum().reshape(on.shape), 0)
     while True:
         spread = np.where(on, neighbours(labels).max(axis=0), 0)
         if (spread == labels).all():

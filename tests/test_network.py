@@ -82,7 +82,7 @@ def test_dtype_holds_throughout() -> None:
         assert {a.dtype.name for a in (y, dx, *grads.values(), *net.params.values())} == {dtype}
 
 
-@pytest.mark.parametrize("dtype", ["float16", "int32", "complex128"])
+@pytest.mark.parametrize("dtype", ["float16", "int32", "complex128", "nonsense", None])
 def test_other_dtypes_are_refused(dtype: str) -> None:
     with pytest.raises(DtypeError, match="dtype must be float32 or float64"):
         network(dtype=dtype)
@@ -141,9 +141,17 @@ def test_a_network_that_ends_in_softmax_is_not_put_through_it_again() -> None:
 def test_a_regression_has_no_probabilities() -> None:
     net = network()
     net.head = "linear"
-    with pytest.raises(InvalidValueError, match=r"linear values, not logits. Use predict\(\)"):
+    with pytest.raises(InvalidValueError, match=r"head 'linear'.*no logits. Use predict\(\)"):
         net.predict_proba(images())
-    with pytest.raises(InvalidValueError, match="trained as a regression"):
+    with pytest.raises(InvalidValueError, match=r"one class per row. Use predict\(\)"):
+        net.predict_classes(images())
+
+
+def test_several_questions_have_no_single_class() -> None:
+    net = network()
+    net.head = "sigmoid"
+    assert net.predict_proba(images()).shape == (7, 3)
+    with pytest.raises(InvalidValueError, match=r"Use predict_proba\(x\) > 0\.5"):
         net.predict_classes(images())
 
 

@@ -23,13 +23,11 @@ from handgrad.layers.activations import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe, known_layers, make
-from handgrad.losses import Loss, SoftmaxCrossEntropy
+from handgrad.losses import HEADS, Loss, SoftmaxCrossEntropy
 from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
-
-HEADS = ("softmax", "sigmoid", "linear", "scores")  # what outputs can mean, see losses.Loss
 
 
 class Network:
@@ -44,7 +42,7 @@ class Network:
     Attributes:
         params: the parameters by name ("affine_1.weight"), live: assigning copies.
         state: what is kept but not learned by gradients (batch norm's running statistics).
-        head: what the outputs mean ("softmax", "sigmoid", "linear"), set by training.
+        head: what the outputs mean (see `Loss.head`), set by training; None before.
         input_shape, output_shape: of one example.
 
     Raises:
@@ -78,18 +76,17 @@ class Network:
             layers = [layers]
         self.input_shape: tuple[int, ...] = tuple(int(size) for size in shape)
         self.seed = seed
+        if dtype not in ("float32", "float64", np.float32, np.float64):
+            raise DtypeError(f"Network: dtype must be float32 or float64, but is {dtype!r}.")
         self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.dtype("float32"), np.dtype("float64")):
-            raise DtypeError(f"Network: dtype must be float32 or float64, but is {self.dtype}.")
         self.head: str | None = None
         self.layers = tuple(layers)
+        self.body = Sequential(*self.layers, name="network")
         for layer in self.layers:
             if layer.output_shape:
                 raise InvalidValueError(
-                    f"Network: {layer.title} already belongs to a network. "
-                    "Make new layers, or pass layer.copy() of an unbuilt one."
+                    f"Network: {layer.title} already belongs to a network. Make new layers."
                 )
-        self.body = Sequential(*self.layers, name="network")
         self.output_shape = self.body.configure(self.input_shape)
 
     def _bind(self) -> None:
@@ -101,11 +98,10 @@ class Network:
     def forward(
         self, x: Any, *, training: bool = False, observe: Observer | None = None
     ) -> tuple[Array, SequentialSaved]:
-        """Run a batch forward: (output, saved). Integers and floats become the network's dtype.
+        """Run a batch forward: (output, saved). Any real dtype becomes the network's.
 
         Raises:
-            ShapeError: x is not (N, *input_shape).
-            DtypeError: x does not hold real numbers.
+            ShapeError, DtypeError: x is not (N, *input_shape), or holds no real numbers.
         """
         return self.body.forward(self._batch(x), training=training, observe=observe)
 
@@ -128,7 +124,7 @@ class Network:
         return x.astype(self.dtype, copy=False)
 
     def check_batch(self, x: Array, *, which: str = "x") -> None:
-        """Refuse what is not a batch of real numbers of this network's input shape."""
+        """Refuse what is not a batch of numbers of this network's input shape."""
         if not (np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.bool_)):
             raise DtypeError(f"Network: {which} must hold real numbers, but has dtype {x.dtype}.")
         cure = "For a single example, pass x[np.newaxis]." if x.shape == self.input_shape else ""
@@ -169,15 +165,18 @@ class Network:
             p = ops.sigmoid_forward(outputs)[0]
             return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
         raise InvalidValueError(
-            f"Network.predict_proba: the network was trained with a loss whose outputs are {head} "
-            "values, not logits. Use predict()."
+            f"Network.predict_proba: the loss that the network was trained with has head {head!r}: "
+            "its outputs are no logits. Use predict()."
         )
 
     def predict_classes(self, x: Any, *, batch_size: int = 256) -> Array:
         """The most probable class of each row, (N,) integers."""
-        if self.head == "linear":
+        several = self.head == "sigmoid" and self.output_shape != (1,)
+        if self.head == "linear" or several:
+            cure = "predict_proba(x) > 0.5" if several else "predict()"
             raise InvalidValueError(
-                "Network.predict_classes: the network was trained as a regression. Use predict()."
+                "Network.predict_classes: the network was not trained to choose one class per row. "
+                f"Use {cure}."
             )
         return classes_of(self.predict(x, batch_size=batch_size))
 
@@ -196,12 +195,8 @@ class Network:
     ) -> Inspection:
         """Every intermediate value of a batch: each layer's output, and with labels each gradient.
 
-        Args:
-            x: a batch.
-            labels: what the loss compares with; without them there are no gradients.
-            loss: softmax-cross-entropy by default.
-            training: True shows what a training step computes (batch statistics, dropout). The
-                generators are put back, so looking changes nothing.
+        The loss is softmax-cross-entropy by default. `training=True` shows what a training step
+        computes (batch statistics, dropout); looking changes nothing.
         """
         loss = loss or SoftmaxCrossEntropy()
         if labels is not None:

@@ -19,8 +19,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from docutils import nodes
-
 import handgrad
 
 # Insides, and what has pages of its own.
@@ -49,6 +47,8 @@ def write_reference(docs: Path) -> None:
 
 def trim_code(tree: Any) -> None:
     """Drop the blank line that a doctest needs between its last output and the end of a fence."""
+    from docutils import nodes  # noqa: PLC0415  (the tests of this module do without Sphinx)
+
     for block in tree.findall(nodes.literal_block):
         text = block.astext().rstrip("\n")
         block.rawsource = text

@@ -1,0 +1,83 @@
+"""The pages made from docstrings: nothing of a derivation may be mangled on the way."""
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+import handgrad.ops
+from mutate import OPS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def load_extension() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "handgrad_reference", DOCS / "_extensions" / "handgrad_reference.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+reference = load_extension()
+
+
+def test_a_docstring_becomes_markdown() -> None:
+    text = """Give `x` to <op>_forward, where a < b:
+
+        (1)  y = x * 2
+
+        (2)  z = y |x|
+
+    Args:
+        x, y: the inputs,
+            both of them.
+        name: how errors call it.
+
+    Returns:
+        The sum.
+
+    >>> 1 + 1
+    2
+    """
+    assert reference.markdown(inspect.cleandoc(text)) == (
+        "Give `x` to \\<op>_forward, where a \\< b:\n\n"
+        "```text\n(1)  y = x * 2\n\n(2)  z = y |x|\n```\n\n"
+        "**Arguments**\n\n- `x`, `y`: the inputs, both of them.\n- `name`: how errors call it.\n\n"
+        "**Returns:** The sum.\n\n"
+        "```pycon\n>>> 1 + 1\n2\n```"
+    )
+
+
+def test_a_fence_is_longer_than_those_inside() -> None:
+    assert reference.fenced("a", "```b\nc\n```") == "````a\n```b\nc\n```\n````"
+
+
+def test_code_is_shown_without_its_docstring() -> None:
+    code = reference.code_without_docstring(handgrad.ops.relu_backward)
+    assert code.startswith("def relu_backward(")
+    assert '"""' not in code
+    assert "# (1)" in code
+
+
+def test_a_default_is_written_as_one_would() -> None:
+    def function(first: int, *, kind: type = float, rate: float = 0.5) -> None:
+        del first, kind, rate
+
+    assert reference.signature(function) == "(first, *, kind=float, rate=0.5)"
+
+
+def test_every_op_has_its_page_with_its_equations() -> None:
+    for module in OPS:
+        page = reference.op_page(module)
+        fences = "\n".join(re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+        for name, function in vars(module).items():
+            if name.endswith("_forward") and function.__module__ == module.__name__:
+                assert f"{{py:function}} {name}(" in page
+                document = inspect.getdoc(function) or ""
+                for equation in re.findall(r"^ +(\(\d+\) .*)$", document, re.MULTILINE):
+                    assert equation in fences, f"{name}: {equation}"

@@ -1,0 +1,88 @@
+"""What a run's numbers depend on besides its options: versions, machine, threads."""
+
+import ctypes
+import os
+import platform
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# How OpenBLAS calls the function that tells its threads, in NumPy's wheels and elsewhere.
+THREAD_FUNCTIONS = (
+    "scipy_openblas_get_num_threads64_",
+    "scipy_openblas_get_num_threads",
+    "openblas_get_num_threads64_",
+    "openblas_get_num_threads",
+)
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, as plain values."""
+    return {
+        "versions": {
+            "handgrad": version(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "blas": blas(),
+        },
+        "machine": {
+            "platform": platform.platform(),
+            "processor": processor(),
+            "processors": processors(),
+            "threads": threads(),
+        },
+    }
+
+
+def version() -> str:
+    """This package's version."""
+    try:
+        return metadata.version("handgrad")
+    except metadata.PackageNotFoundError:  # run from its source, not installed
+        return "unknown"
+
+
+def blas() -> str:
+    """The library that multiplies NumPy's matrices, with its version."""
+    config: Any = np.show_config(mode="dicts")
+    found = config.get("Build Dependencies", {}).get("blas", {})
+    return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()
+
+
+def processors() -> int:
+    """How many processors this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        for line in (
+            Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        ):
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or platform.machine()
+
+
+def threads() -> int:
+    """How many threads BLAS uses: sums differ in their last bits between one and two."""
+    try:
+        core = import_module("numpy._core._multiarray_umath")  # what BLAS is linked to
+        library = ctypes.CDLL(str(core.__file__))
+        for name in THREAD_FUNCTIONS:
+            if hasattr(library, name):
+                return int(getattr(library, name)())
+    except (ImportError, OSError):  # another BLAS, another NumPy
+        pass
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(variable, "")
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+    return processors()

@@ -1,0 +1,78 @@
+"""`handgrad summary` and `handgrad gradcheck`: what a network is, and whether it learns right."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handgrad.checks import check_count, shape_text
+from handgrad.cli.folder import load_network
+from handgrad.cli.guard import FAILED, usage_errors
+from handgrad.cli.results import CLASSES, fit_images
+from handgrad.cli.text import say, say_json, table, width
+from handgrad.gradcheck import GradientReport, GradientRow
+from handgrad.summary import Summary
+
+
+def run_summary(run: Path, *, json: bool) -> int:
+    """Print the layers of the network of `run`."""
+    summary = load_network(run).summary()
+    if json:
+        rows = [row._asdict() for row in summary.rows]
+        say_json({"network": str(run), **summary._asdict(), "rows": rows})
+    else:
+        show_summary(summary)
+    return 0
+
+
+def show_summary(summary: Summary) -> None:
+    """Print the table; in a narrow terminal without types and operations."""
+    lines = str(summary).splitlines()
+    if max(map(len, lines[:-2])) > width():
+        rows = [[r.name, shape_text(r.output_shape), f"{r.parameters:,}"] for r in summary.rows]
+        total = ["total", "", f"{summary.parameters:,}"]
+        lines = [*table(["layer", "output", "parameters"], [*rows, total], left=2), *lines[-2:]]
+    for line in lines:
+        say(line)
+
+
+def run_gradcheck(run: Path, *, images: int, entries: int, seed: int, json: bool) -> int:
+    """Compare the gradients of the network of `run` with numerical ones; 1 if any is wrong."""
+    with usage_errors():
+        check_count(images, who="gradcheck", which="--images")
+        check_count(entries, who="gradcheck", which="--entries")
+        check_count(seed, who="gradcheck", which="--seed", low=0)
+    network = load_network(run)
+    from handgrad.data import mnist
+    from handgrad.gradcheck import check_network
+    from handgrad.losses import SoftmaxCrossEntropy
+
+    x = fit_images(network, mnist().train.x[:images])
+    # Not the true labels: where a network is right and sure, its gradients are nearly zero.
+    labels = np.random.default_rng(seed).integers(CLASSES, size=len(x))
+    loss = SoftmaxCrossEntropy()
+    report = check_network(network, x, labels, loss, entries=entries, seed=seed)
+    if json:
+        say_json(
+            {"network": str(run), "ok": report.ok, "rows": [plain_row(r) for r in report.rows]}
+        )
+    else:
+        show_report(report)
+    return 0 if report.ok else FAILED
+
+
+def plain_row(row: GradientRow) -> dict[str, Any]:
+    """A row as plain values; JSON has no infinity."""
+    return {**row._asdict(), "error": row.error if math.isfinite(row.error) else None, "ok": row.ok}
+
+
+def show_report(report: GradientReport) -> None:
+    """Print a verdict per parameter; in a narrow terminal without the sizes."""
+    lines = str(report).splitlines()
+    if max(map(len, lines[:-1])) > width():
+        rows = [[row.name, f"{row.error:.0e}", row.verdict] for row in report.rows]
+        lines = [lines[0], *table(["name", "error", "verdict"], rows, left=3), lines[-1]]
+    for line in lines[:-1]:
+        say(line)
+    say(lines[-1], "bold" if report.ok else "bold red")

@@ -1,0 +1,24 @@
+"""The four pictures of a run."""
+
+from pathlib import Path
+
+from handgrad import plots
+from handgrad.cli.results import Results
+from handgrad.data import Examples
+from handgrad.training import Trainer
+
+PICTURES = {
+    "learning_curve.png": "loss and accuracy by epoch",
+    "mistakes.png": "images it took for something else",
+    "confusion_matrix.png": "which digits it takes for which",
+    "filters.png": "what the first layer looks for",
+}
+
+
+def draw_pictures(folder: Path, trainer: Trainer, test: Examples, results: Results) -> None:
+    """Draw them into `folder`."""
+    plots.learning_curve(trainer.history, folder / "learning_curve.png")
+    plots.mistakes(test.x, test.labels, results.probabilities, folder / "mistakes.png")
+    plots.confusion_matrix(results.confusion, folder / "confusion_matrix.png")
+    weight = next(array for array in trainer.network.params.values() if array.ndim >= 2)
+    plots.filters(weight, folder / "filters.png")

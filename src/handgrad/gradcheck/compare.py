@@ -46,7 +46,8 @@ class Compared(NamedTuple):
     gradient: Array
     numerical: Array
     noise: Array
-    skipped: int
+    wrong: int  # entries that do not agree
+    skipped: int  # entries left out
 
 
 def check_gradient(
@@ -73,11 +74,11 @@ def check_gradient(
         verdict = kinks(checked, skipped) if skipped else "ok, no entries"
         return GradientRow(name, array.shape, 0, skipped, 0.0, verdict, None)
     difference = np.abs(compared.gradient - compared.numerical)
-    floor = np.linalg.norm(compared.noise) / TOLERANCE  # below it, the differences know nothing
-    scale = max(float(np.linalg.norm(compared.numerical) + floor), 1e-300)
-    error = float(np.linalg.norm(difference)) / scale
     worst = compared.entries[int(difference.argmax())]
-    if error > 2 * TOLERANCE:
+    distance = float(np.linalg.norm(difference))
+    size, rounding = (float(np.linalg.norm(a)) for a in (compared.numerical, compared.noise))
+    error = distance / max(size, rounding, 1e-300)
+    if distance > TOLERANCE * size + rounding:
         verdict = diagnose(gradient, compared, batch)
     else:
         verdict = kinks(checked, skipped) if skipped > checked else right(compared)
@@ -102,7 +103,7 @@ def place(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def compare(gradient: Array, target: Target, entries: list[tuple[int, ...]]) -> Compared:
     """Measure the entries, leaving out those at kinks."""
-    rows: list[tuple[tuple[int, ...], float, float, float]] = []
+    rows: list[tuple[tuple[int, ...], float, Slopes]] = []
     for index in entries:
         came = float(gradient[index])
         slopes = measure(target, index, STEP)
@@ -110,12 +111,13 @@ def compare(gradient: Array, target: Target, entries: list[tuple[int, ...]]) -> 
             coarse, slopes = slopes, measure(target, index, STEP / FINER)
             if not agrees(came, slopes) and at_kink(came, coarse, slopes):
                 continue
-        rows.append((index, came, slopes.central, slopes.noise))
+        rows.append((index, came, slopes))
     return Compared(
-        entries=[row[0] for row in rows],
-        gradient=np.array([row[1] for row in rows]),
-        numerical=np.array([row[2] for row in rows]),
-        noise=np.array([row[3] for row in rows]),
+        entries=[index for index, _, _ in rows],
+        gradient=np.array([came for _, came, _ in rows]),
+        numerical=np.array([slopes.central for _, _, slopes in rows]),
+        noise=np.array([slopes.noise for _, _, slopes in rows]),
+        wrong=sum(not agrees(came, slopes) for _, came, slopes in rows),
         skipped=len(entries) - len(rows),
     )
 
@@ -136,8 +138,13 @@ def measure(target: Target, index: tuple[int, ...], step: float) -> Slopes:
         left=(target.base - below) / (at_x - minus),
         central=(above - below) / (plus - minus),
         right=(above - target.base) / (plus - at_x),
-        noise=ROUNDING * EPS * target.magnitude / h,
+        noise=noise(target, h),
     )
+
+
+def noise(target: Target, h: float) -> float:
+    """What rounding may add to a difference quotient of step h."""
+    return ROUNDING * EPS * target.magnitude / h
 
 
 def agrees(came: float, slopes: Slopes) -> bool:
@@ -194,8 +201,7 @@ def diagnose(gradient: Array, compared: Compared, batch: int) -> str:
         mirrored = np.array([gradient[index[::-1]] for index in compared.entries])
         if explains(mirrored, wanted):
             return "transposed"
-    wrong = np.abs(came - wanted) > FIT * np.abs(wanted) + compared.noise
-    return f"wrong in {int(wrong.sum())} of {len(wrong)} entries"
+    return f"wrong in {compared.wrong} of {len(compared.entries)} entries"
 
 
 def explains(guess: Array, values: Array) -> bool:

@@ -98,7 +98,7 @@ def check_parameters(
 ) -> Iterator[GradientRow]:
     """One row per parameter, in the order of the layers."""
     base = float(first.loss)
-    magnitude = abs(base) + float(np.max(np.abs(first.outputs), initial=0))
+    magnitude = max(abs(base), float(np.abs(first.outputs).max(initial=0)))
     batch = len(first.outputs)
     for name, array in parameters(wide):
         if name in grads:

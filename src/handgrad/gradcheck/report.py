@@ -14,7 +14,7 @@ class GradientRow(NamedTuple):
     shape: tuple[int, ...]
     checked: int  # entries compared
     skipped: int  # entries left out, because the function has a kink there
-    error: float  # ‖gradient − numerical‖ / ‖numerical‖ over the compared entries
+    error: float  # ‖gradient − numerical‖ / ‖numerical‖ of those (or / rounding, if larger)
     verdict: str  # begins with "ok" or "unclear", or says what is wrong
     worst: tuple[int, ...] | None  # the entry with the largest difference
 

@@ -30,7 +30,7 @@ ORDER = [
     {"kernels"},
     {"backend"},
     {"layers"},
-    {"descent", "losses", "metrics", "optimizers", "regularizers", "schedules"},
+    {"losses", "metrics", "optimizers", "regularizers", "schedules"},
     {"inspection", "network_file", "parameters", "summary"},
     {"network"},
     {"plans"},

@@ -112,12 +112,3 @@ def test_the_readme_example_is_short() -> None:
     for block in blocks:
         lines = [line for line in block.splitlines() if line.startswith((">>>", "..."))]
         assert len(lines) <= 20, block
-
-
-@pytest.mark.parametrize("name", ["setup", "train", "test", "check", "docs", "wheel"])
-def test_scripts_are_posix_shell(name: str) -> None:
-    path = ROOT / "scripts" / name
-    assert path.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
-    if os.name == "posix":
-        assert os.access(path, os.X_OK), f"{path} is not executable"
-        subprocess.run(["/bin/sh", "-n", str(path)], check=True)

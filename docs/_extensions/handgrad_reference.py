@@ -21,8 +21,9 @@ from typing import Any
 
 import handgrad
 
+ROOT = Path(__file__).parents[2]
 # Insides, and what has pages of its own.
-WITHOUT_PAGE = {"__main__", "backend", "cli", "examples", "files", "ops"}
+WITHOUT_PAGE = {"__main__", "backend", "cli", "examples", "files", "network_file", "ops"}
 SECTIONS = {"Args", "Attributes", "Raises", "Returns", "Yields"}
 
 
@@ -93,7 +94,9 @@ def index_page(title: str, package: ModuleType, pages: list[ModuleType]) -> str:
 def op_page(module: ModuleType) -> str:
     """A family of ops: for each function its derivation, and below it the code that follows it."""
     parts = [f"# {page_title(module)}", markdown(inspect.getdoc(module) or "")]
-    parts.append(f"Source: `src/handgrad/ops/{last_name(module)}.py`.")
+    cases = f"tests/ops/test_{last_name(module)}.py"
+    proof = f", proved by `{cases}`" if (ROOT / cases).exists() else ""
+    parts.append(f"Source: `src/handgrad/ops/{last_name(module)}.py`{proof}.")
     op = ""
     for name, function in own(module, inspect.isfunction):
         heading = re.sub(r"_(forward|backward|step)$", "", name)

@@ -41,7 +41,7 @@ def start(*arguments: object, **environment: str) -> "subprocess.Popen[bytes]":
         [sys.executable, "-c", START, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **environment},
+        env={"OPENBLAS_NUM_THREADS": "1", **os.environ, **environment},
     )
 
 

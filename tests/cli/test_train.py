@@ -33,6 +33,8 @@ def test_the_configuration_says_what_the_numbers_depend_on(run: Path):
     training = config["training"]
     assert (training["epochs"], training["seed"]) == (2, 0)
     assert training["optimizer"]["learning_rate"] > 0
+    assert training["schedule"]["name"] == "OneCycle"
+    assert training["schedule"]["warmup"] == 0.2
     assert set(config["versions"]) == {"handgrad", "python", "numpy", "blas"}
     assert config["machine"]["threads"] >= 1
 
@@ -61,7 +63,7 @@ def test_the_output_says_what_where_and_how_to_go_on(run: Path):
         "1,000 images to learn from",
         "2 epochs",
         "seed 0",
-        "threads",
+        "BLAS thread",
         f"saved in {run}",
         "epoch 1/2  loss",
         "epoch 2/2  loss",

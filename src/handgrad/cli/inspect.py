@@ -68,11 +68,13 @@ def plain_row(row: GradientRow) -> dict[str, Any]:
 
 
 def show_report(report: GradientReport) -> None:
-    """Print a verdict per parameter; in a narrow terminal without the sizes."""
-    lines = str(report).splitlines()
-    if max(map(len, lines[:-1])) > width():
-        rows = [[row.name, f"{row.error:.0e}", row.verdict] for row in report.rows]
-        lines = [lines[0], *table(["name", "error", "verdict"], rows, left=3), lines[-1]]
-    for line in lines[:-1]:
+    """Print a verdict per parameter, with as many columns as there is room for."""
+    title, *full, end = str(report).splitlines()
+    header = ["name", "checked", "error", "verdict"]
+    rows = [[r.name, str(r.checked), f"{r.error:.0e}", r.verdict] for r in report.rows]
+    fewer = table(header, rows, left=4)
+    fewest = table([header[0], header[3]], [[row[0], row[3]] for row in rows], left=2)
+    fitting = (lines for lines in (full, fewer) if max(map(len, lines)) <= width())
+    for line in [title, *next(fitting, fewest)]:
         say(line)
-    say(lines[-1], "bold" if report.ok else "bold red")
+    say(end, "bold" if report.ok else "bold red")

@@ -11,6 +11,7 @@ from handgrad.cli.text import closest
 from handgrad.data import Examples, mnist, split
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.optimizers import OPTIMIZERS, Optimizer, by_name
+from handgrad.schedules import Schedule
 from handgrad.training import Trainer
 
 WHO = "train mnist"
@@ -94,7 +95,7 @@ class Plan:
                 "loss": "SoftmaxCrossEntropy",
                 "optimizer": {"name": type(self.optimizer).__name__, **self.optimizer.config()},
                 "schedule": described(self.recipe.schedule),
-                "augment": described(self.recipe.augment),
+                "augment": getattr(self.recipe.augment, "__name__", None),
                 "best_by": "validation_accuracy",
                 "seed": choices.seed,
             },
@@ -104,17 +105,16 @@ class Plan:
         """What will be done, for people."""
         count = self.network.summary().parameters
         optimizer = type(self.optimizer).__name__
-        schedule = described(self.recipe.schedule)
         words = [
             f"  {self.epochs} epoch{'s' if self.epochs > 1 else ''}",
             f"batches of {self.batch_size}",
             f"{optimizer} at {self.optimizer.learning_rate:g}",
-            *([schedule] if schedule else []),
+            f"{type(self.recipe.schedule).__name__} schedule",
             f"seed {self.choices.seed}",
         ]
         images = (
             f"  {self.train_images():,} images to learn from, "
-            f"{self.validation_images():,} to choose the best epoch by, 10,000 for the test"
+            f"{self.validation_images():,} to choose by, 10,000 for the test"
         )
         title = f"Training {self.choices.model} ({count:,} parameters) on MNIST"
         return [title, images, ", ".join(words)]
@@ -169,8 +169,9 @@ def load_images(plan: Plan) -> tuple[Examples, Examples, Examples]:
     )
 
 
-def described(option: Any) -> str | None:
-    """A schedule or an augmentation as text."""
-    if option is None:
-        return None
-    return option.__name__ if hasattr(option, "__name__") else repr(option)
+def described(schedule: Schedule) -> dict[str, Any]:
+    """A schedule as plain values: its name and its settings."""
+    settings = {
+        key: value for key, value in vars(schedule).items() if isinstance(value, int | float)
+    }
+    return {"name": type(schedule).__name__, **settings}

@@ -74,7 +74,7 @@ class TrainingRun:
             numpy = about["versions"]["numpy"]
             for line in self.plan.lines():
                 say(line, stream=self.stream)
-            say(f"  {threads} threads, NumPy {numpy}", stream=self.stream)
+            say(f"  {threads} BLAS thread{'s' * (threads != 1)}, NumPy {numpy}", stream=self.stream)
             say(
                 f"  saved in {self.folder.path}; Ctrl-C ends it and keeps the best network",
                 stream=self.stream,

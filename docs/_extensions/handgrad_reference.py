@@ -118,9 +118,8 @@ def api_page(module: ModuleType) -> str:
     for name, thing in sorted(own(module, inspect.isclass), key=lambda item: line_of(item[1])):
         parts.append(f"## {name}")
         methods = [
-            directive("method", method_name, method, module=None)
-            for method_name, method in vars(thing).items()
-            if inspect.isfunction(method) and not method_name.startswith("_") and method.__doc__
+            directive(kind, member_name, member, module=None)
+            for member_name, kind, member in members(thing)
         ]
         bases = [f"`{base.__name__}`" for base in thing.__bases__ if is_ours(base)]
         derived = [f"Derives from {', '.join(bases)}."] if bases else []
@@ -169,6 +168,18 @@ def own(module: ModuleType, kind: Any) -> Iterator[tuple[str, Any]]:
                 yield name, thing
 
 
+def members(thing: type) -> Iterator[tuple[str, str, Any]]:
+    """(name, kind, function) of what a class itself documents: methods and properties."""
+    for name, member in vars(thing).items():
+        kind, function = "method", member
+        if isinstance(member, classmethod):
+            kind, function = "classmethod", member.__func__
+        elif isinstance(member, property):
+            kind, function = "property", member.fget
+        if inspect.isfunction(function) and not name.startswith("_") and function.__doc__:
+            yield name, kind, function
+
+
 def is_ours(thing: type) -> bool:
     """Whether a class is a public one of handgrad."""
     return thing.__module__.startswith("handgrad.") and not thing.__name__.startswith("_")
@@ -190,9 +201,9 @@ def last_name(module: ModuleType) -> str:
 
 
 def first_line(module: ModuleType) -> str:
-    """The sentence that opens a module's docstring, without a colon's preamble."""
+    """The sentence that opens a module's docstring, without the page's title before it."""
     line = (inspect.getdoc(module) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
-    return escape(line)
+    return escape(line.removeprefix(f"{page_title(module)}: "))
 
 
 # -- one function or class ----------------------------------------------------------------------
@@ -204,7 +215,8 @@ def directive(
     """A function, class or method as Sphinx knows it, so that the index and the search find it."""
     options = [] if module is None else [f":module: {module or thing.__module__}", ""]
     body = "\n\n".join([markdown(inspect.getdoc(thing) or ""), *(inside or [])])
-    lines = [f"{{py:{kind}}} {name}{signature(thing)}", *options, body]
+    arguments = "" if kind == "property" else signature(thing)
+    lines = [f"{{py:{kind}}} {name}{arguments}", *options, body]
     return fenced("\n".join(lines[:1]), "\n".join(lines[1:]))
 
 
@@ -222,7 +234,7 @@ def signature(thing: Any) -> str:
             else Default(parameter.default),
         )
         for name, parameter in found.parameters.items()
-        if name != "self"
+        if name not in {"self", "cls"}
     ]
     return str(found.replace(parameters=parameters, return_annotation=found.empty))
 

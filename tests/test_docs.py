@@ -1,29 +1,12 @@
 """The pages made from docstrings: nothing of a derivation may be mangled on the way."""
 
-import importlib.util
 import inspect
 import re
-from pathlib import Path
-from types import ModuleType
 
 import handgrad.ops
+from docstring_markdown import fenced, markdown
+from handgrad_reference import code_without_docstring, op_page, signature
 from mutate import OPS
-
-DOCS = Path(__file__).parent.parent / "docs"
-
-
-def load_extension() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "handgrad_reference", DOCS / "_extensions" / "handgrad_reference.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-reference = load_extension()
 
 
 def test_a_docstring_becomes_markdown() -> None:
@@ -44,7 +27,7 @@ def test_a_docstring_becomes_markdown() -> None:
     >>> 1 + 1
     2
     """
-    assert reference.markdown(inspect.cleandoc(text)) == (
+    assert markdown(inspect.cleandoc(text)) == (
         "Give `x` to \\<op>_forward, where a \\< b:\n\n"
         "```text\n(1)  y = x * 2\n\n(2)  z = y |x|\n```\n\n"
         "**Arguments**\n\n- `x`, `y`: the inputs, both of them.\n- `name`: how errors call it.\n\n"
@@ -54,11 +37,11 @@ def test_a_docstring_becomes_markdown() -> None:
 
 
 def test_a_fence_is_longer_than_those_inside() -> None:
-    assert reference.fenced("a", "```b\nc\n```") == "````a\n```b\nc\n```\n````"
+    assert fenced("a", "```b\nc\n```") == "````a\n```b\nc\n```\n````"
 
 
 def test_code_is_shown_without_its_docstring() -> None:
-    code = reference.code_without_docstring(handgrad.ops.relu_backward)
+    code = code_without_docstring(handgrad.ops.relu_backward)
     assert code.startswith("def relu_backward(")
     assert '"""' not in code
     assert "# (1)" in code
@@ -68,12 +51,12 @@ def test_a_default_is_written_as_one_would() -> None:
     def function(first: int, *, kind: type = float, rate: float = 0.5) -> None:
         del first, kind, rate
 
-    assert reference.signature(function) == "(first, *, kind=float, rate=0.5)"
+    assert signature(function) == "(first, *, kind=float, rate=0.5)"
 
 
 def test_every_op_has_its_page_with_its_equations() -> None:
     for module in OPS:
-        page = reference.op_page(module)
+        page = op_page(module)
         fences = "\n".join(re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
         for name, function in vars(module).items():
             if name.endswith("_forward") and function.__module__ == module.__name__:

@@ -118,6 +118,14 @@ def test_within_the_first_epoch_the_network_of_now_is_kept(
     assert Network.load(here / "run/network.safetensors").output_shape == (10,)
 
 
+def test_validation_does_not_have_to_be_waited_for(here: Path, monkeypatch: pytest.MonkeyPatch):
+    end_at(monkeypatch, "handgrad.training.trainer.Trainer.evaluate")
+    done = call(*short("run"))
+    assert done.status == 130
+    assert "stopped by Ctrl-C in epoch 1 of 1. No epoch was finished" in done.err
+    assert (here / "run/network.safetensors").exists()
+
+
 def test_while_loading_nothing_is_left(here: Path, monkeypatch: pytest.MonkeyPatch):
     end_at(monkeypatch, "handgrad.cli.train.load_images")
     done = call(*short("run"))

@@ -86,10 +86,9 @@ class TrainingRun:
         plan = self.plan
         train, validation, self.test_set = load_images(plan)
         trainer = plan.trainer()
-        callbacks: list[Callback] = [self.best, SaveRun(self.folder, self.best)]
+        callbacks: list[Callback] = [SafePlaces(), self.best, SaveRun(self.folder, self.best)]
         if not self.quiet:
             callbacks.append(Progress(stream=self.stream if self.json else None, examples="images"))
-        callbacks.append(SafePlaces())
         self.trainer = trainer
         with SIGNALS.deferred():
             trainer.fit(
@@ -178,10 +177,10 @@ class TrainingRun:
 
     def where(self) -> str:
         """How far the run has come."""
-        position = self.trainer.position if self.trainer is not None else None
-        if position is None or position.epoch == position.last_epoch:
+        epoch = 1 + (len(self.trainer.history) if self.trainer is not None else 0)
+        if epoch > self.plan.epochs:
             return "after training (results or pictures are not complete)"
-        return f"in epoch {position.epoch + 1} of {position.last_epoch}"
+        return f"in epoch {epoch} of {self.plan.epochs}"
 
 
 class SaveRun(Callback):
@@ -198,13 +197,17 @@ class SaveRun(Callback):
 
 
 class SafePlaces(Callback):
-    """Where a signal may end the training: between steps and between epochs."""
+    """Where a signal may end the training: after a step, and at any time while validating.
+
+    Must stand first among the callbacks: what the others do after an epoch is not cut in two.
+    """
 
     def on_step(self, trainer: Trainer) -> None:
         SIGNALS.check()
+        SIGNALS.waiting = trainer.position.step < trainer.position.steps_per_epoch
 
     def on_epoch(self, trainer: Trainer) -> None:
-        SIGNALS.check()
+        SIGNALS.waiting = True
 
 
 def command(name: str, *words: object) -> str:

@@ -51,7 +51,9 @@ def split(
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(x))
     if labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer):
-        order = order[labels[order].argsort(kind="stable")]  # the classes one after another …
+        classes, which = np.unique(labels, return_inverse=True)
+        place = rng.permutation(len(classes))[which]  # the classes one after another …
+        order = order[place[order].argsort(kind="stable")]
     chosen = (np.arange(held) * len(x) + rng.integers(len(x))) // held  # … in steps of N / held
     held_out = rng.permutation(order[chosen])
     kept = rng.permutation(np.delete(order, chosen))

@@ -1,9 +1,7 @@
 """Opening images that come from anywhere: safely, upright, opaque, and grey."""
 
 import os
-import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -14,6 +12,7 @@ from handgrad.checks import (
     DtypeError,
     FileAccessError,
     FileFormatError,
+    HandgradError,
     InvalidValueError,
     ShapeError,
     shape_text,
@@ -80,15 +79,22 @@ def _read_file(path: Path) -> Annotated[Array, "H W 3"]:
             _check_pixels(image.size, str(path))
             image.draft("RGB", (2 * LONGEST_SIDE, 2 * LONGEST_SIDE))  # JPEG decodes a smaller one
             return _to_rgb(image)
+        except HandgradError:
+            raise
         except Image.DecompressionBombError as error:
-            raise FileFormatError(f"{path}: {error} It is refused unopened.") from error
+            raise FileFormatError(
+                f"{path}: must have at most {MAX_PIXELS:,} pixels, but has far more ({error}). "
+                "Make it smaller."
+            ) from error
         except Image.UnidentifiedImageError as error:
             raise FileFormatError(
                 f"{path}: must be an image ({', '.join(FORMATS)}), but its content is none of "
-                "these, whatever its name says."
+                "these, whatever its name says. Save it as a PNG."
             ) from error
-        except (OSError, SyntaxError, EOFError, struct.error, zlib.error, IndexError) as error:
-            raise FileFormatError(f"{path}: the image is damaged ({error}).") from error
+        except Exception as error:  # Pillow's decoders raise whatever a damaged file leads to
+            raise FileFormatError(
+                f"{path}: the image is damaged ({error}). Copy or download it again."
+            ) from error
 
 
 def _check_pixels(size: tuple[int, int], who: str) -> None:
@@ -114,11 +120,11 @@ def _to_rgb(image: "Image") -> Annotated[Array, "H W 3"]:
 
 
 def _scale_to_8_bits(values: Array) -> Annotated[Array, "H W"]:
-    """Map what an image of more than 8 bits may hold to 0..255."""
+    """Map 0 … the brightest pixel to 0 … 255."""
     values = values.astype(np.float64)
     if not np.isfinite(values).all():
         raise InvalidValueError("the image: pixels must be finite, but there is a NaN or infinity.")
-    return (values * (255 / max(values.max(), 65535.0))).clip(0, 255).round().astype(np.uint8)
+    return (values.clip(0) * (255 / max(values.max(), 1.0))).round().astype(np.uint8)
 
 
 def _onto_background(image: "Image") -> "Image":
@@ -155,4 +161,4 @@ def grey_of(rgb: Annotated[Array, "H W 3"]) -> Annotated[Array, "H W"]:
     axis = np.linalg.eigh(centered.T @ centered)[1][:, -1]
     axis /= np.abs(axis).sum() * (1 if axis.sum() > 0 else -1)
     shift = -255 * axis.clip(max=0).sum()  # so that a difference of two colours is in 0..255, too
-    return (colours @ axis + shift).reshape(rgb.shape[:2])
+    return (colours @ axis + shift).clip(0, 255).reshape(rgb.shape[:2])

@@ -7,6 +7,7 @@ import numpy as np
 from handgrad.checks import Array, InvalidValueError
 
 LEAST_CONTRAST = 12.0  # of 255: fainter than that is taken for paper
+LEAST_SIDE = 5  # pixels: no digit can be drawn in fewer
 MAD_TO_STD = 1.4826  # a normal distribution's standard deviation over its median deviation
 EDGE = 0.15  # share of the full ink at which a stroke begins
 CELLS = 96  # parts are told apart on a grid of at most so many cells a side
@@ -27,8 +28,13 @@ def find_ink(grey: Annotated[Array, "H W"], *, who: str) -> Annotated[Array, "H 
     paper's brightness: a drawing half in the shade comes out even.
 
     Raises:
-        InvalidValueError: there is no ink.
+        InvalidValueError: there is no ink, or hardly a pixel.
     """
+    if max(grey.shape) < LEAST_SIDE:
+        raise InvalidValueError(
+            f"{who}: the longer side must have at least {LEAST_SIDE} pixels, "
+            f"but has {max(grey.shape)}."
+        )
     grey = smooth(grey)
     paper = find_paper(grey)
     ink, noise = grey - paper.grey, paper.noise
@@ -97,7 +103,8 @@ def find_paper(grey: Annotated[Array, "H W"]) -> Paper:
     for _ in range(10):
         noise = MAD_TO_STD * float(np.median(away[paper]))
         paper = away <= max(3 * noise, tolerance)  # at least half of what was paper stays
-        weights = np.linalg.lstsq(sample_terms[paper], sample[paper], rcond=None)[0]
+        near = sample_terms[paper]
+        weights = np.linalg.lstsq(near.T @ near, near.T @ sample[paper], rcond=None)[0]
         away = np.abs(sample - sample_terms @ weights)
         tolerance = LEAST_CONTRAST / 2
     return Paper(terms @ weights, noise)

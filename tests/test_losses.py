@@ -242,7 +242,7 @@ def test_hinge_scores_are_no_probabilities() -> None:
     Trainer(network, Hinge(), SGD(0.1))
     x, _ = quadrants(5)
     assert network.predict_classes(x).shape == (5,)
-    with pytest.raises(InvalidValueError, match=r"outputs are scores values, not logits"):
+    with pytest.raises(InvalidValueError, match=r"head 'scores': its outputs are no logits"):
         network.predict_proba(x)
 
 

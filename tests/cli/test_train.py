@@ -10,6 +10,8 @@ import pytest
 from command_line import call
 from handgrad import Network
 from handgrad.data import mnist
+from handgrad.models import RECIPES
+from handgrad.optimizers import OPTIMIZERS
 
 QUICK = ("train", "mnist", "--model", "mlp", "--epochs", 1, "--limit", 200)
 PICTURES = {"learning_curve.png", "mistakes.png", "confusion_matrix.png", "filters.png"}
@@ -182,4 +184,11 @@ def test_an_error_after_an_epoch_says_what_is_kept(here: Path, monkeypatch: pyte
     assert done.status == 1
     assert "handgrad: mistakes.png: No space left on device. The best network so far" in done.err
     assert "is kept in run." in done.err
+    assert done.out.startswith("Test accuracy ")  # the result is not lost with the pictures
     assert (here / "run/network.safetensors").exists()
+
+
+def test_help_names_every_model_and_optimizer():
+    text = call("train", "mnist", "--help").out
+    for name in (*RECIPES, *OPTIMIZERS):
+        assert name in text

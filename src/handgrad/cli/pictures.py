@@ -5,7 +5,8 @@ from pathlib import Path
 from handgrad import plots
 from handgrad.cli.results import Results
 from handgrad.data import Examples
-from handgrad.training import Trainer
+from handgrad.network import Network
+from handgrad.training import History
 
 PICTURES = {
     "learning_curve.png": "loss and accuracy by epoch",
@@ -15,10 +16,12 @@ PICTURES = {
 }
 
 
-def draw_pictures(folder: Path, trainer: Trainer, test: Examples, results: Results) -> None:
+def draw_pictures(
+    folder: Path, network: Network, history: History, test: Examples, results: Results
+) -> None:
     """Draw them into `folder`."""
-    plots.learning_curve(trainer.history, folder / "learning_curve.png")
+    plots.learning_curve(history, folder / "learning_curve.png")
     plots.mistakes(test.x, test.labels, results.probabilities, folder / "mistakes.png")
     plots.confusion_matrix(results.confusion, folder / "confusion_matrix.png")
-    weight = next(array for array in trainer.network.params.values() if array.ndim >= 2)
+    weight = next(array for array in network.params.values() if array.ndim >= 2)
     plots.filters(weight, folder / "filters.png")

@@ -34,9 +34,10 @@ def run_training(choices: Choices, *, quiet: bool, json: bool) -> int:
     run = TrainingRun(plan, folder, quiet=quiet, json=json)
     try:
         run.write_config()
-        run.train()
+        trainer = run.train()
         results = run.test()
-        run.draw(results)
+        run.tell_result(results)
+        draw_pictures(folder.path, trainer.network, trainer.history, run.test_set, results)
     except (Ended, BrokenPipeError) as stop:
         run.tell_stopped(stop)
         raise
@@ -81,7 +82,7 @@ class TrainingRun:
             )
             say(stream=self.stream)
 
-    def train(self) -> None:
+    def train(self) -> Trainer:
         """Load the images and train; the best network so far is always in the folder."""
         plan = self.plan
         train, validation, self.test_set = load_images(plan)
@@ -99,6 +100,7 @@ class TrainingRun:
                 validation_data=(fit_images(plan.network, validation.x), validation.labels),
                 callbacks=callbacks,
             )
+        return trainer
 
     def test(self) -> Results:
         """Look at the test images: once, now that every choice is made."""
@@ -114,16 +116,18 @@ class TrainingRun:
         )
         return results
 
-    def draw(self, results: Results) -> None:
-        """Draw the four pictures."""
-        assert self.trainer is not None  # noqa: S101  (train() has run)
-        draw_pictures(self.folder.path, self.trainer, self.test_set, results)
-        SIGNALS.check()
-
     # -- what is said -----------------------------------------------------------------------
 
+    def tell_result(self, results: Results) -> None:
+        """Print the result as soon as it is there: the pictures take a moment, and may fail."""
+        if self.json:
+            return
+        if not self.quiet:
+            say()
+        say(f"{results.headline()}, epoch {self.best.best_epoch} of {self.plan.epochs}", "bold")
+
     def tell_done(self, results: Results) -> None:
-        """Print the result, what was saved, and what can be done with it."""
+        """Print what was saved, and what can be done with it; or all of it as JSON."""
         path, seconds = self.folder.path, time.perf_counter() - self.started
         if self.json:
             say_json(
@@ -139,9 +143,6 @@ class TrainingRun:
                 }
             )
             return
-        if not self.quiet:
-            say()
-        say(f"{results.headline()}, epoch {self.best.best_epoch} of {self.plan.epochs}", "bold")
         say(f"Done in {clock(seconds)}. Saved in {path}" + (":" if not self.quiet else ""))
         if self.quiet:
             return

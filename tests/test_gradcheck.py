@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad import Affine, BatchNorm, Dropout, Network, Relu, Residual, SoftmaxCrossEntropy, ops
+from handgrad import (
+    Affine,
+    BatchNorm,
+    Dropout,
+    MeanSquaredError,
+    Network,
+    Relu,
+    Residual,
+    SoftmaxCrossEntropy,
+    ops,
+)
 from handgrad.checks import Array, DtypeError, InvalidValueError, ShapeError
 from handgrad.gradcheck import (
     FlatFunctionWarning,
@@ -483,6 +493,13 @@ def test_entries_that_are_not_sampled_are_checked_together() -> None:
     assert every.rows[0].verdict == "wrong in 1 of 600 entries"
 
 
+def test_a_gradient_that_is_zero_only_where_it_was_sampled() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 30))
+    forward = lambda x: (5 * x[7, 7:9] + 100 / 3, x)  # noqa: E731  (in brief)
+    report = check_op(forward, lambda _, x: (0 * x,), {"x": x}, entries=10)
+    assert "the adjoint test fails" in report.rows[0].verdict
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_the_adjoint_test_knows_kinks_and_rounding(scale: float) -> None:
     rng = np.random.default_rng(0)
@@ -649,6 +666,16 @@ def test_kinks_of_a_network_are_skipped() -> None:
     assert rows["affine_1.bias"].unclear
     assert not report.wrong
     assert not report.note
+
+
+def test_large_outputs_under_a_small_loss_are_no_mistake() -> None:
+    # The loss is about 1, but the rounding errors are those of numbers around 10⁶.
+    network = Network([Affine(3)], input_shape=(4,))
+    network.params["affine_1.bias"] = np.full(3, 1e6)
+    x, _ = data()
+    targets = network.predict(x) + np.random.default_rng(1).normal(size=(6, 3))
+    report = check_network(network, x, targets, MeanSquaredError(), entries=None)
+    assert report.ok, str(report)
 
 
 class Noisy(Relu):

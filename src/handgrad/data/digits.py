@@ -75,17 +75,19 @@ def scale_to_box(ink: Annotated[Array, "h w"]) -> Annotated[Array, "a b"]:
     """Scale the longer side to 20 pixels, the proportions kept, with anti-aliasing.
 
     A line thinner than MNIST's thinnest strokes would be faint, and fainter where it falls between
-    two pixels. It is blurred to a bell as wide, at half height, as a thin stroke; and brought back
-    to full ink.
+    two pixels. It is blurred to a bell as wide, at half height, as a thin stroke, for which there
+    must be room at the sides; and brought back to full ink.
     """
     from PIL import Image
 
+    stroke = stroke_width(ink) * BOX / max(ink.shape)
+    missing = max(THINNEST - stroke, 0.0)
+    ink = np.pad(ink, round(missing / 2 * max(ink.shape) / BOX))
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     image = Image.fromarray(ink.astype(np.float32))
     small = np.asarray(image.resize((width, height), Image.Resampling.HAMMING), np.float64)
-    stroke = stroke_width(ink) * scale
-    if stroke < THINNEST:
+    if missing:
         deviation = np.sqrt(THINNEST**2 - stroke**2) / 2.355  # of a bell that wide
         small = _bell(height, deviation) @ small @ _bell(width, deviation)
     return stretch(small, black=0.0, values=small[small > 0])

@@ -1,6 +1,6 @@
 # Every target is a script; without make, call the script.
-.PHONY: setup train test check docs wheel ci
-setup test check docs wheel:
+.PHONY: setup train test test-oldest check docs wheel ci
+setup test test-oldest check docs wheel:
 	scripts/$@
 train:
 	scripts/train $(ARGS)

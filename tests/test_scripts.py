@@ -52,7 +52,9 @@ def setup(clone: Path, *groups: str, **environment: str) -> subprocess.Completed
 
 @pytest.mark.parametrize(
     "name",
-    [path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix],
+    sorted(
+        path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix
+    ),
 )
 def test_scripts_are_posix_shell(name: str) -> None:
     path = ROOT / "scripts" / name

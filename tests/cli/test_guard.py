@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import handgrad.cli.evaluate
@@ -16,7 +17,7 @@ from command_line import START, call, finish, start
 from handgrad.checks import FileAccessError, HandgradError
 from handgrad.cli import main
 from handgrad.cli.guard import describe, take_debug
-from handgrad.cli.text import bar, closest, table
+from handgrad.cli.text import bar, closest, json_text, table
 
 COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck"]
 
@@ -105,11 +106,12 @@ def test_a_network_for_other_data_is_refused(tmp_path: Path):
 
     path = tmp_path / "other.safetensors"
     Network([Affine(3)], (5,)).save(path)
-    for command in ("evaluate", "gradcheck"):
-        done = call(command, path)
+    for command in (["evaluate"], ["gradcheck"], ["predict", "a.png", "b.png"]):
+        done = call(command[0], path, *command[1:])
         assert done.status == 1
         assert "must take MNIST images" in done.err
-        assert "but takes (N, 5) and has outputs (N, 3)." in done.err
+        assert done.err.endswith("but takes (N, 5) and has outputs (N, 3).\n")
+        assert done.err.count("\n") == 1
     assert call("summary", path).status == 0
 
 
@@ -146,6 +148,18 @@ def test_errors_in_words():
     error.add_note("The network is kept.")
     assert describe(error) == (1, "cannot write. The network is kept.")
     assert describe(HandgradError("no")) == (1, "no")
+
+
+def test_a_network_with_nan_is_refused(run: Path, tmp_path: Path):
+    from handgrad import Network
+
+    network = Network.load(run / "network.safetensors")
+    network.params["affine_1.bias"] = np.full(network.params["affine_1.bias"].shape, np.nan)
+    network.save(tmp_path / "nan.safetensors")
+    done = call("evaluate", tmp_path / "nan.safetensors", "--json")
+    assert (done.status, done.out) == (1, "")
+    assert "probabilities[0, 0] is nan" in done.err
+    assert "train it again" in done.err
 
 
 def test_without_typer_the_cure_is_told(monkeypatch: pytest.MonkeyPatch):
@@ -271,6 +285,12 @@ def test_bars_have_eighths(monkeypatch: pytest.MonkeyPatch):
 def test_slips_of_the_keyboard_are_recognized():
     assert closest("ADAM", ["adam"]) == " Did you mean 'adam'?"
     assert closest("xyz", ["adam"]) == ""
+
+
+def test_json_does_not_touch_names():
+    value = {"image": "[ 1, 2 ].png", "rows": [[1, 2.5e-3], []], "nothing": None}
+    assert json.loads(json_text(value)) == value
+    assert "[1, 0.0025]" in json_text(value)
 
 
 def test_json_has_lists_of_numbers_on_one_line(run: Path):

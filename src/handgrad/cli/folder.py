@@ -81,9 +81,7 @@ def make_numbered(name: str) -> Path:
         try:
             return make_folder(path)
         except UsageError:  # another run took it, a moment ago
-            if not path.is_dir():
-                raise
-        number += 1
+            number += 1
 
 
 def load_network(run: Path) -> Network:

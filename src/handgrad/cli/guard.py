@@ -1,6 +1,7 @@
 """What surrounds every command: one line per error, exit statuses, closed pipes, signals."""
 
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -108,8 +109,9 @@ def describe_usage(error: Exception) -> str:
 
 def complain(text: str) -> None:
     """Write one line to stderr, if there is anybody left to read it."""
+    line = " ".join(part.strip() for part in text.splitlines())
     with contextlib.suppress(OSError, ValueError):
-        print("handgrad:", " ".join(text.split()), file=sys.stderr, flush=True)  # noqa: T201
+        print(f"handgrad: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def take_debug(arguments: list[str]) -> tuple[list[str], bool]:
@@ -120,13 +122,13 @@ def take_debug(arguments: list[str]) -> tuple[list[str], bool]:
 
 
 def prepare_streams() -> None:
-    """Make both streams able to take any text: a missing one, or one that cannot encode it."""
+    """Make stdout and stderr take any text, even if they are closed or cannot encode it."""
     for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed before the program began
+        if getattr(sys, name) is None:  # closed before the program began
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    stdout: Any = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):  # (stderr writes what it cannot encode as \xe4)
+        stdout.reconfigure(errors="replace")
 
 
 def flush() -> int:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.checks import Array, HandgradError, check_count
+from handgrad.checks import HandgradError, check_count
 from handgrad.cli.folder import load_network
-from handgrad.cli.guard import FAILED, complain, usage_errors
-from handgrad.cli.results import CLASSES, fit_images
+from handgrad.cli.guard import FAILED, complain, describe, usage_errors
+from handgrad.cli.results import CLASSES, find_probabilities, fit_images
 from handgrad.cli.text import bar, percent, say, say_json, width
 from handgrad.network import Network
 
@@ -32,6 +32,7 @@ def run_prediction(
         if top is not None:
             check_count(top, who="predict", which="--top")
     network = load_network(run)
+    fit_images(network, np.zeros((0, 1, 28, 28), np.uint8))  # refused here, not for each image
     images = expand(images)
     pictures = StepPictures(steps_dir or Path()) if show_steps or steps_dir else None
     top = min(top or (CLASSES if len(images) == 1 else SEVERAL), CLASSES)
@@ -40,7 +41,7 @@ def run_prediction(
         try:
             answer = predict_one(network, image, pictures)
         except (HandgradError, OSError) as error:  # the other images may be well
-            answer = {"image": str(image), "error": str(error)}
+            answer = {"image": str(image), "error": describe(error)[1]}
         answers.append(answer)
         if not json:
             show(answer, top)
@@ -55,7 +56,7 @@ def predict_one(network: Network, image: Path, pictures: "StepPictures | None") 
 
     steps = prepare_digit(image)
     batch = steps.centred[np.newaxis, np.newaxis]  # (1, 1, 28, 28)
-    probabilities: Array = network.predict_proba(fit_images(network, batch))[0]
+    (probabilities,) = find_probabilities(network, batch)
     answer: dict[str, Any] = {
         "image": str(image),
         "class": int(probabilities.argmax()),

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from handgrad.checks import Array, ShapeError, shape_text
+from handgrad.checks import Array, ShapeError, check_finite, shape_text
 from handgrad.cli.text import bar, percent, say, table, width
 from handgrad.metrics import ClassReport, confusion_matrix, precision_recall_f1
 from handgrad.network import Network
@@ -61,9 +61,9 @@ def measure(network: Network, x: Array, labels: Array) -> Results:
     """Run `network` on images and compare with what they show.
 
     Raises:
-        ShapeError: the network is not one for such images.
+        ShapeError, NonFiniteError: the network is not one for such images, or holds a NaN.
     """
-    probabilities = network.predict_proba(fit_images(network, x))
+    probabilities = find_probabilities(network, x)
     classes = probabilities.argmax(axis=1)
     confusion = confusion_matrix(classes, labels, CLASSES)
     of_label = probabilities[np.arange(len(labels)), labels]
@@ -71,6 +71,20 @@ def measure(network: Network, x: Array, labels: Array) -> Results:
     loss = float(-np.log(np.maximum(of_label, smallest)).mean(dtype=np.float64))
     accuracy = float((classes == labels).mean())
     return Results(accuracy, loss, confusion, precision_recall_f1(confusion), probabilities)
+
+
+def find_probabilities(network: Network, x: Array) -> Array:
+    """The probability of each digit for each image, (N, 10).
+
+    Raises:
+        ShapeError: the network is not one for such images.
+        NonFiniteError: it holds a NaN.
+    """
+    with np.errstate(all="ignore"):  # what is not finite is told below, not warned of
+        probabilities = network.predict_proba(fit_images(network, x))
+    cure = "Its weights are not all finite; train it again."
+    check_finite(probabilities, who="the network", which="probabilities", cure=cure)
+    return probabilities
 
 
 def fit_images(network: Network, x: Array) -> Array:

@@ -44,7 +44,8 @@ def json_text(value: Any) -> str:
     }
     """
     text = json.dumps(value, indent=2, allow_nan=False)
-    return re.sub(r"\[\s+([-+\d.eE,\s]+?)\s+\]", on_one_line, text) + "\n"
+    # Line breaks stand between values only (within strings JSON writes \n): names stay as they are.
+    return re.sub(r"\[\n([-+\d.eE,\s]+?)\n\s*\]", on_one_line, text) + "\n"
 
 
 def on_one_line(found: re.Match[str]) -> str:

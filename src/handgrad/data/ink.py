@@ -44,7 +44,7 @@ def find_ink(grey: Annotated[Array, "H W"], *, who: str) -> Annotated[Array, "H 
         gain = brightest / paper.grey.clip(brightest / 5)
         ink = -ink * gain
         noise *= float(np.median(gain))
-    strong = ink[ink > faint]
+    strong = ink[ink > max(5 * noise, LEAST_CONTRAST)]
     if strong.size < 3:
         raise InvalidValueError(
             f"{who}: there must be a digit to see, but the image is blank. "

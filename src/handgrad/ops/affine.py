@@ -8,8 +8,8 @@ from handgrad.ops.array import Array
 class AffineSaved(NamedTuple):
     """What `affine_backward` needs from the forward pass."""
 
-    x: Annotated[Array, "N D"]
-    weight: Annotated[Array, "D M"]
+    x: Annotated[Array, "N D"]  # the input, which dweight multiplies
+    weight: Annotated[Array, "D M"]  # the matrix, which dx multiplies
 
 
 def affine_forward(

@@ -12,7 +12,7 @@ class Conv2dSaved(NamedTuple):
     """What `conv2d_backward` needs from the forward pass."""
 
     patches: Annotated[Array, "G C/G·KH·KW N·OH·OW"]  # im2col(x)ᵀ, its rows split into groups
-    weight: Annotated[Array, "F C/G KH KW"]
+    weight: Annotated[Array, "F C/G KH KW"]  # the filters
     placement: Placement  # kernel, stride, padding, dilation
     input_shape: ImageShape  # of x
 
@@ -79,11 +79,11 @@ def conv2d_backward(
         rows(dweight) = rows(dy) patchesᵀ        dpatches = rows(weight)ᵀ rows(dy)
 
     (2) copies a pixel into every window that sees it. Its gradient is the sum over the copies,
-    which is what the adjoint of im2col makes:
+    which is what the adjoint of im2col makes (its docstring says why):
 
         dx = col2im(dpatchesᵀ)
 
-    All this for each group by itself.
+    With groups, the products (3) are taken for each group by itself.
     """
     patches, weight, placement, input_shape = saved
     groups, pixels, positions = patches.shape

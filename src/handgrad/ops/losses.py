@@ -61,11 +61,17 @@ def softmax_cross_entropy_backward(
 ) -> tuple[Annotated[Array, "N K"]]:
     """Gradient with respect to `logits`.
 
-    By (2), ∂(log pⱼ)/∂zᵢ = δᵢⱼ − pᵢ, and because Σⱼ tⱼ = 1, one row of (5) gives
+    The derivative of log Σⱼ exp(zⱼ) by zᵢ is exp(zᵢ) / Σⱼ exp(zⱼ) = pᵢ. So by (2), with δᵢⱼ = 1
+    where i = j, else 0,
 
-        ∂loss/∂zᵢ = −w Σⱼ tⱼ (δᵢⱼ − pᵢ) = w (pᵢ − tᵢ)
+        ∂(log pⱼ)/∂zᵢ = δᵢⱼ − pᵢ
 
-    The shift (1) subtracts one number from a whole row, and Σᵢ (pᵢ − tᵢ) = 0, so it adds nothing:
+    and one row of (5) gives, because Σⱼ tⱼ δᵢⱼ = tᵢ and Σⱼ tⱼ = 1,
+
+        ∂loss/∂zᵢ = −w Σⱼ tⱼ (δᵢⱼ − pᵢ) = −w (tᵢ − pᵢ) = w (pᵢ − tᵢ)
+
+    (1) subtracts max(logits) from the whole row, so that the largest logit is also moved by
+    −Σᵢ ∂loss/∂zᵢ; but Σᵢ (pᵢ − tᵢ) = 1 − 1 = 0: it adds nothing.
 
         dlogits = dloss w (p − t)
     """
@@ -77,7 +83,7 @@ def softmax_cross_entropy_backward(
 class BinaryCrossEntropySaved(NamedTuple):
     """What `binary_cross_entropy_backward` needs from the forward pass."""
 
-    log_probs: Annotated[Array, "N ..."]  # log sigmoid(logits)
+    log_probs: Annotated[Array, "N ..."]  # log p = log sigmoid(logits)
     labels: Annotated[Array, "N ..."]  # the probabilities asked for
     share: Annotated[Array, "N ..."]  # each entry's share of the loss (one number per row)
 
@@ -92,7 +98,8 @@ def binary_cross_entropy_forward(
 
     Every logit x answers a question of its own; its label t is the probability of yes: 0, 1 or
     between, in an array of the logits' shape and dtype. With p = sigmoid(x) = 1 / (1 + exp(−x)),
-    the cross-entropy −t log p − (1 − t) log(1 − p) is −log p + (1 − t) x, and
+    1 − p = p exp(−x), so log(1 − p) = log p − x. The cross-entropy −t log p − (1 − t) log(1 − p)
+    is therefore −log p + (1 − t) x, and with (2) that is the bracket in (4):
 
         (1)  s = log(1 + exp(−|x|))
         (2)  log p = min(x, 0) − s
@@ -101,7 +108,8 @@ def binary_cross_entropy_forward(
 
     where K entries make a row. The exponential in (1) is ≤ 1 and the logarithm's argument ≥ 1:
     nothing overflows and no log(0) is met, whatever the logits. (2) is log p because for x ≥ 0
-    both are −log(1 + exp(−x)), and for x < 0 both are x − log(1 + exp(x)).
+    both are −log(1 + exp(−x)), and for x < 0 both are x − log(1 + exp(x)). In (4),
+    −min(x, 0) + x = max(x, 0).
 
     Cox, "The regression analysis of binary sequences", J. R. Stat. Soc. B 20, 1958.
 
@@ -127,7 +135,7 @@ def binary_cross_entropy_backward(
         dlogits = dloss w (p − t)
     """
     log_probs, labels, share = saved
-    dlogits = dloss * share * (np.exp(log_probs) - labels)  # (4, 2)
+    dlogits = dloss * share * (np.exp(log_probs) - labels)  # (4, 2, 1)
     return (dlogits,)
 
 

@@ -15,8 +15,8 @@ class BatchNormSaved(NamedTuple):
     """What `batch_norm_backward` needs, and the batch's statistics for the running ones."""
 
     x_hat: Annotated[Array, "N C ..."]  # normalized x
-    inv_std: Annotated[Array, "C"]  # 1 / √(σ² + ε)
-    weight: Annotated[Array, "C"]
+    inv_std: Annotated[Array, "C"]  # s = 1 / √(σ² + ε)
+    weight: Annotated[Array, "C"]  # each channel's factor
     mean: Annotated[Array, "C"]  # μ: not for backward, but for the layer
     var: Annotated[Array, "C"]  # σ²: the same; over m, not m − 1
 
@@ -68,14 +68,19 @@ def batch_norm_backward(
 
         dbias = Σ dy        dweight = Σ dy x̂        dx̂ = weight dy
 
-    (4) moves with x directly, through μ and through s. By (1), ∂μ/∂xⱼ = 1/m. In (2), μ's own
-    move adds nothing, because Σ (x − μ) = 0; so ∂σ²/∂xⱼ = 2 (xⱼ − μ) / m, and by (3)
+    (4) moves with x directly, through μ and through s: three paths. Number the entries of the
+    channel by i and j, with δᵢⱼ = 1 where i = j, else 0.
 
-        ∂s/∂xⱼ = −½ s³ ∂σ²/∂xⱼ = −s² x̂ⱼ / m
-        ∂x̂ᵢ/∂xⱼ = s (δᵢⱼ − 1/m − x̂ᵢ x̂ⱼ / m)
+        by (1)  ∂μ/∂xⱼ = 1/m
+        by (2)  ∂σ²/∂xⱼ = 2 (xⱼ − μ) / m           (μ's own move adds −2 Σ (x − μ) / m² = 0)
+        by (3)  ∂s/∂xⱼ = −½ s³ ∂σ²/∂xⱼ = −s² x̂ⱼ / m     (because (xⱼ − μ) s = x̂ⱼ)
+        by (4)  ∂x̂ᵢ/∂xⱼ = s (δᵢⱼ − 1/m) + (xᵢ − μ) ∂s/∂xⱼ = s (δᵢⱼ − 1/m − x̂ᵢ x̂ⱼ / m)
 
-    Summing dx̂ᵢ ∂x̂ᵢ/∂xⱼ over i turns the last two terms into means of dy and of dy x̂, which are
-    the gradients above over m:
+    One x moves every x̂ of its channel, so dxⱼ sums dx̂ᵢ ∂x̂ᵢ/∂xⱼ over i:
+
+        dx = s (dx̂ − Σ dx̂ / m − x̂ Σ dx̂ x̂ / m)
+
+    All dx̂ of a channel have the same factor, its weight. Taken out, it leaves sums that are known:
 
         dx = weight s (dy − dbias / m − x̂ dweight / m)
     """
@@ -93,8 +98,8 @@ class BatchNormInferenceSaved(NamedTuple):
     """What `batch_norm_inference_backward` needs from the forward pass."""
 
     x_hat: Annotated[Array, "N C ..."]  # x, normalized by the given statistics
-    inv_std: Annotated[Array, "C"]  # 1 / √(var + ε)
-    weight: Annotated[Array, "C"]
+    inv_std: Annotated[Array, "C"]  # s = 1 / √(var + ε)
+    weight: Annotated[Array, "C"]  # each channel's factor
 
 
 def batch_norm_inference_forward(
@@ -151,8 +156,8 @@ class LayerNormSaved(NamedTuple):
     """What `layer_norm_backward` needs from the forward pass."""
 
     x_hat: Annotated[Array, "N ..."]  # normalized x
-    inv_std: Annotated[Array, "N ..."]  # 1 / √(σ² + ε), with axes of size 1 after N
-    weight: Annotated[Array, "..."]
+    inv_std: Annotated[Array, "N ..."]  # s = 1 / √(σ² + ε), with axes of size 1 after N
+    weight: Annotated[Array, "..."]  # each entry's factor
 
 
 def layer_norm_forward(
@@ -168,9 +173,10 @@ def layer_norm_forward(
     and `bias` have its shape. For one row, with D entries:
 
         (1)  μ = mean(x)
-        (2)  s = 1 / √(mean((x − μ)²) + ε)
-        (3)  x̂ = (x − μ) s
-        (4)  y = weight x̂ + bias
+        (2)  σ² = mean((x − μ)²)
+        (3)  s = 1 / √(σ² + ε)
+        (4)  x̂ = (x − μ) s
+        (5)  y = weight x̂ + bias
 
     Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450.
 
@@ -180,9 +186,10 @@ def layer_norm_forward(
     """
     axes = tuple(range(1, x.ndim))
     centered = x - x.mean(axis=axes, keepdims=True)  # (1)
-    inv_std = 1 / np.sqrt((centered**2).mean(axis=axes, keepdims=True) + eps)  # (2)
-    x_hat = centered * inv_std  # (3)
-    y = weight * x_hat + bias  # (4)
+    var = (centered * centered).mean(axis=axes, keepdims=True)  # (2)
+    inv_std = 1 / np.sqrt(var + eps)  # (3)
+    x_hat = centered * inv_std  # (4)
+    y = weight * x_hat + bias  # (5)
     return y, LayerNormSaved(x_hat, inv_std, weight)
 
 
@@ -191,23 +198,28 @@ def layer_norm_backward(
 ) -> tuple[Annotated[Array, "N ..."], Annotated[Array, "..."], Annotated[Array, "..."]]:
     """Gradients with respect to `x`, `weight` and `bias`.
 
-    (4) is linear, so with dx̂ = weight dy:   dbias = Σ_rows dy    dweight = Σ_rows dy x̂
+    (5) is linear. Every row uses the same weight and bias, so their gradients sum over rows:
 
-    (3) moves with x directly, through μ and through s. Because ∂μ/∂xⱼ = 1/D and ∂s/∂xⱼ = −s² x̂ⱼ / D
-    (as in `batch_norm_backward`, with rows and channels exchanged),
+        dbias = Σ_rows dy        dweight = Σ_rows dy x̂        dx̂ = weight dy
+
+    From here on one row is one channel of `batch_norm_backward`, whose steps through (4) to (1)
+    are the same with D entries for m:
 
         ∂x̂ᵢ/∂xⱼ = s (δᵢⱼ − 1/D − x̂ᵢ x̂ⱼ / D)
 
-    and summing dx̂ᵢ ∂x̂ᵢ/∂xⱼ over i gives   dx = s (dx̂ − mean(dx̂) − x̂ mean(dx̂ x̂))
+    Summed over i, with dx̂ᵢ before it, the last two terms become means over the row. Here each entry
+    has a weight of its own, which cannot be taken out of them:
+
+        dx = s (dx̂ − mean(dx̂) − x̂ mean(dx̂ x̂))
     """
     x_hat, inv_std, weight = saved
     axes = tuple(range(1, dy.ndim))
-    dbias = dy.sum(axis=0)  # (4)
-    dweight = (dy * x_hat).sum(axis=0)  # (4)
-    dx_hat = dy * weight  # (4)
+    dbias = dy.sum(axis=0)  # (5)
+    dweight = (dy * x_hat).sum(axis=0)  # (5)
+    dx_hat = weight * dy  # (5)
     through_mean = dx_hat.mean(axis=axes, keepdims=True)  # (1)
-    through_std = x_hat * (dx_hat * x_hat).mean(axis=axes, keepdims=True)  # (2)
-    dx = inv_std * (dx_hat - through_mean - through_std)  # (3)
+    through_std = x_hat * (dx_hat * x_hat).mean(axis=axes, keepdims=True)  # (3, 2)
+    dx = inv_std * (dx_hat - through_mean - through_std)  # (4)
     return dx, dweight, dbias
 
 

@@ -10,8 +10,8 @@ from handgrad.ops.array import Array
 class L1PenaltySaved(NamedTuple):
     """What `l1_penalty_backward` needs from the forward pass."""
 
-    weight: Annotated[Array, "..."]
-    strength: float
+    weight: Annotated[Array, "..."]  # whose signs are the slopes
+    strength: float  # the factor before the sum
 
 
 def l1_penalty_forward(
@@ -39,8 +39,8 @@ def l1_penalty_backward(
 ) -> tuple[Annotated[Array, "..."]]:
     """Gradient with respect to `weight`.
 
-    |weight| has slope 1 above 0 and −1 below. At 0, a kink, we take 0, which leaves a weight
-    that is exactly zero alone:
+    In (1), |weight| has slope 1 above 0 and −1 below. At 0, a kink, we take 0, which leaves a
+    weight that is exactly zero alone:
 
         dweight = dpenalty strength sign(weight)
     """
@@ -52,8 +52,8 @@ def l1_penalty_backward(
 class L2PenaltySaved(NamedTuple):
     """What `l2_penalty_backward` needs from the forward pass."""
 
-    weight: Annotated[Array, "..."]
-    strength: float
+    weight: Annotated[Array, "..."]  # which is its own slope
+    strength: float  # the factor before the sum
 
 
 def l2_penalty_forward(
@@ -81,7 +81,7 @@ def l2_penalty_backward(
 ) -> tuple[Annotated[Array, "..."]]:
     """Gradient with respect to `weight`.
 
-    ½ weight² has slope weight:
+    In (1), each ½ weight² has slope weight:
 
         dweight = dpenalty strength weight
     """

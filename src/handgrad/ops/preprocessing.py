@@ -9,7 +9,7 @@ from handgrad.ops.normalization import beside_channels
 class RescaleSaved(NamedTuple):
     """What `rescale_backward` needs from the forward pass."""
 
-    scale: float
+    scale: float  # the slope
 
 
 def rescale_forward(
@@ -42,7 +42,7 @@ def rescale_backward(
 class StandardizeSaved(NamedTuple):
     """What `standardize_backward` needs from the forward pass."""
 
-    std: Annotated[Array, "C"]
+    std: Annotated[Array, "C"]  # each channel's deviation, as given
 
 
 def standardize_forward(

@@ -1,4 +1,7 @@
-"""Softmax: K numbers become K probabilities. The only activations that mix the entries of a row."""
+"""Softmax: K numbers become K probabilities. The only activations that mix the entries of a row.
+
+p stands for probs, dp for dprobs, and δᵢⱼ is 1 where i = j, else 0.
+"""
 
 from typing import Annotated, NamedTuple
 
@@ -10,7 +13,7 @@ from handgrad.ops.array import Array
 class SoftmaxSaved(NamedTuple):
     """What `softmax_backward` needs from the forward pass."""
 
-    probs: Annotated[Array, "N K"]  # softmax(logits)
+    probs: Annotated[Array, "N K"]  # p = softmax(logits)
 
 
 def softmax_forward(
@@ -44,18 +47,22 @@ def softmax_backward(
 ) -> tuple[Annotated[Array, "N K"]]:
     """Gradient with respect to `logits`.
 
-    In (3), zᵢ moves the numerator of pᵢ alone and the denominator of every pⱼ, so by (2)
+    Write S for the sum in (3), so that pⱼ = eⱼ / S. By (2), ∂eⱼ/∂zᵢ = δᵢⱼ eᵢ: zᵢ moves the
+    numerator of pᵢ alone; but it moves S, the denominator of every pⱼ, by ∂S/∂zᵢ = eᵢ. By the
+    quotient rule
 
-        ∂pⱼ/∂zᵢ = pⱼ (δᵢⱼ − pᵢ)
+        ∂pⱼ/∂zᵢ = δᵢⱼ eᵢ / S − eⱼ eᵢ / S² = pᵢ (δᵢⱼ − pⱼ)
 
-    and summing dpⱼ ∂pⱼ/∂zᵢ over j gives dzᵢ = pᵢ (dpᵢ − Σⱼ dpⱼ pⱼ). The shift (1) subtracts one
-    number from the whole row, and Σᵢ dzᵢ = 0 because Σᵢ pᵢ = 1, so it adds nothing:
+    and summing dpⱼ ∂pⱼ/∂zᵢ over j gives dzᵢ = pᵢ (dpᵢ − Σⱼ dpⱼ pⱼ).
+
+    (1) subtracts max(logits) from the whole row, so that the largest logit is also moved by
+    −Σᵢ dzᵢ. But Σᵢ dzᵢ = Σᵢ pᵢ dpᵢ − (Σᵢ pᵢ) Σⱼ dpⱼ pⱼ = 0, because Σᵢ pᵢ = 1: it adds nothing.
 
         dlogits = p (dp − Σⱼ dpⱼ pⱼ)
     """
     probs = saved.probs
-    mean = (dprobs * probs).sum(axis=1, keepdims=True)  # of dp under p: through (3)'s denominator
-    dlogits = probs * (dprobs - mean)  # (3, 2, 1)
+    through_sum = (dprobs * probs).sum(axis=1, keepdims=True)  # (3), by way of S
+    dlogits = probs * (dprobs - through_sum)  # (3, 2, 1)
     return (dlogits,)
 
 
@@ -98,12 +105,12 @@ def log_softmax_backward(
 
         ∂(log pⱼ)/∂zᵢ = δᵢⱼ − pᵢ
 
-    and summing over j gives dzᵢ = d(log p)ᵢ − pᵢ Σⱼ d(log p)ⱼ. The shift (1) subtracts one number
-    from the whole row, and Σᵢ dzᵢ = 0 because Σᵢ pᵢ = 1, so it adds nothing:
+    and summing gⱼ ∂(log pⱼ)/∂zᵢ over j, where g is short for dlog_probs, gives
+    dzᵢ = gᵢ − pᵢ Σⱼ gⱼ. The shift (1) adds nothing, as in `softmax_backward`: here too Σᵢ dzᵢ = 0.
 
-        dlogits = d(log p) − p Σⱼ d(log p)ⱼ
+        dlogits = g − p Σⱼ gⱼ
     """
-    probs = np.exp(saved.log_probs)
-    total = dlog_probs.sum(axis=1, keepdims=True)
-    dlogits = dlog_probs - probs * total  # (2, 1)
+    probs = np.exp(saved.log_probs)  # (2), undone
+    through_sum = probs * dlog_probs.sum(axis=1, keepdims=True)  # (2), by way of the sum
+    dlogits = dlog_probs - through_sum  # (2, 1)
     return (dlogits,)

@@ -141,7 +141,7 @@ def rmsprop_step(
 ) -> None:
     """AdaGrad that forgets: a moving mean of squared gradients in place of their sum.
 
-        (1)  h ← ρ h + (1 − ρ) g²
+        (1)  h ← h + (1 − ρ) (g² − h)        which is ρ h + (1 − ρ) g²
         (2)  param ← param − η g / (√h + ε)
 
     ε stands outside the root, as in PyTorch. h starts at 0 and nothing corrects that, so the
@@ -170,9 +170,9 @@ def adadelta_step(
 ) -> None:
     """RMSprop whose rate is the size of its own recent changes: the units come out right.
 
-        (1)  h ← ρ h + (1 − ρ) g²
-        (2)  Δ = g √(u + ε) / √(h + ε)
-        (3)  u ← ρ u + (1 − ρ) Δ²
+        (1)  h ← h + (1 − ρ) (g² − h)        which is ρ h + (1 − ρ) g²
+        (2)  Δ = g √((u + ε) / (h + ε))
+        (3)  u ← u + (1 − ρ) (Δ² − u)
         (4)  param ← param − η Δ
 
     ε stands inside the roots, as in the paper and in PyTorch: without it in (2), u = 0 would stay
@@ -205,8 +205,8 @@ def adam_step(
 ) -> None:
     """Momentum on the gradient, divided by the root of the mean squared gradient.
 
-        (1)  m ← β₁ m + (1 − β₁) g
-        (2)  v ← β₂ v + (1 − β₂) g²
+        (1)  m ← m + (1 − β₁) (g − m)         which is β₁ m + (1 − β₁) g
+        (2)  v ← v + (1 − β₂) (g² − v)        which is β₂ v + (1 − β₂) g²
         (3)  m̂ = m / (1 − β₁ᵗ)        v̂ = v / (1 − β₂ᵗ)        (t = 1, 2, …: the step)
         (4)  param ← param − η m̂ / (√v̂ + ε)
 

@@ -97,16 +97,22 @@ def overlap_add(
 ) -> Annotated[Array, "N C H W"]:
     """The adjoint of `windows`: put every window back in its place, and add where they overlap.
 
-    (3) copies the pixel (i S + k D, j S + l D) of x̄ to the plane [k, l]. The adjoint adds the
-    plane's entry to that same pixel, and then drops the padding. No two entries of one plane meet
-    in a pixel, so a plane is added as a whole; `planes` come in the order [0, 0], [0, 1], ….
+    (3) copies pixels of x̄, some of them several times. A copy has slope 1 with respect to its
+    pixel, so if `planes` are the gradients of the copies, a pixel's gradient is the sum over all
+    its copies:
+
+        (4)  dx̄[n, c, h, w] = Σ planes[k, l, n, c, i, j]   over i S + k D = h and j S + l D = w
+
+    dx is dx̄ without the padding, which is no part of x. For a given plane [k, l] a pixel has one
+    (i, j) at most. So no two entries of a plane meet, and (4) adds each plane as a whole, to the
+    very view of dx̄ that (3) reads from x̄. `planes` come in the order [0, 0], [0, 1], ….
     """
     images, channels, height, width = input_shape
     rows, columns = placement.padding
     padded = np.zeros((images, channels, height + 2 * rows, width + 2 * columns), dtype)
     places = planes_of(padded, placement, writeable=True)
     for offset, plane in zip(np.ndindex(placement.kernel), planes, strict=True):
-        places[offset] += plane  # (3)
+        places[offset] += plane  # (4)
     return padded[:, :, rows : rows + height, columns : columns + width]
 
 
@@ -132,9 +138,12 @@ def im2col(
     """Lay out the images as a matrix: one row per output position, with all that its window sees.
 
     Rows run through images, then output rows, then output columns. Within a row, entries run
-    through channels, then the window's rows, then its columns. A convolution is then a product of
-    matrices. A pixel appears once for each window that sees it: for stride 1 the matrix is about
-    KH·KW times as large as x.
+    through channels, then the window's rows, then its columns:
+
+        (5)  cols[(n OH + i) OW + j, (c KH + k) KW + l] = windows[k, l, n, c, i, j]
+
+    A convolution is then a product of matrices. A pixel appears once for each window that sees it:
+    for stride 1 the matrix is about KH·KW times as large as x.
 
     The matrix lies in memory column by column, because a column is a plane of (3), which is copied
     in long runs. So it is the transpose that can be reshaped without another copy.
@@ -149,7 +158,7 @@ def im2col(
     planes = windows(x, Placement(kernel, stride, padding, dilation)).transpose(3, 0, 1, 2, 4, 5)
     channels, kernel_rows, kernel_columns, images, rows, columns = planes.shape
     shape = (channels * kernel_rows * kernel_columns, images * rows * columns)
-    return planes.copy().reshape(shape).T
+    return planes.copy().reshape(shape).T  # (5)
 
 
 def col2im(
@@ -163,6 +172,13 @@ def col2im(
 ) -> Annotated[Array, "N C H W"]:
     """The adjoint of `im2col`: put every row back in its place, and add where windows overlap.
 
+    `im2col` only copies: written as a matrix that acts on all pixels, each of its rows has a single
+    1 (none for padding). The gradient of a linear function is the transpose of its matrix: what was
+    copied from a pixel is added to that pixel. So (5) is read from right to left, and the planes
+    are added by (4). Two matrices are each other's transpose exactly if, for every x and cols,
+
+        Σ im2col(x) cols = Σ x col2im(cols)
+
     It is not the inverse: a pixel that three windows see comes back three times as large, and one
     that no window sees comes back as 0.
 
@@ -173,6 +189,6 @@ def col2im(
     placement = Placement(kernel, stride, padding, dilation)
     images, channels, height, width = input_shape
     size = output_shape((height, width), placement)
-    planes = cols.T.reshape(channels, *kernel, images, *size).transpose(1, 2, 3, 0, 4, 5)
+    planes = cols.T.reshape(channels, *kernel, images, *size).transpose(1, 2, 3, 0, 4, 5)  # (5)
     in_order = (planes[offset] for offset in np.ndindex(kernel))
-    return overlap_add(in_order, placement, input_shape=input_shape, dtype=cols.dtype)
+    return overlap_add(in_order, placement, input_shape=input_shape, dtype=cols.dtype)  # (4)

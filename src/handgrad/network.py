@@ -19,7 +19,7 @@ from handgrad.checks import (
     check_shape,
 )
 from handgrad.inspection import Inspection, inspect_container
-from handgrad.layers.activations import Sigmoid, Softmax
+from handgrad.layers import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe, known_layers, make

@@ -7,16 +7,13 @@ from handgrad.backend import ops
 from handgrad.checks import Array, NoGradientError, check_number
 from handgrad.layers.base import Layer, Shape
 from handgrad.ops.activations import (
-    GeluSaved,
     IdentitySaved,
     LeakyReluSaved,
     ReluSaved,
     SigmoidSaved,
-    SiluSaved,
     StepSaved,
     TanhSaved,
 )
-from handgrad.ops.softmax import LogSoftmaxSaved, SoftmaxSaved
 
 
 class Activation(Layer):
@@ -127,73 +124,4 @@ class Tanh(Activation):
 
     def backward(self, dy: Array, saved: TanhSaved) -> tuple[Array, dict[str, Array]]:
         (dx,) = ops.tanh_backward(dy, saved)
-        return dx, {}
-
-
-class Gelu(Activation):
-    """Keep the Gaussian share of each entry, in the tanh form: y ≈ x Φ(x). Any shape."""
-
-    flops_per_entry = 18
-
-    def forward(self, x: Array, *, training: bool) -> tuple[Array, GeluSaved]:
-        return ops.gelu_forward(x)
-
-    def backward(self, dy: Array, saved: GeluSaved) -> tuple[Array, dict[str, Array]]:
-        (dx,) = ops.gelu_backward(dy, saved)
-        return dx, {}
-
-
-class Silu(Activation):
-    """Keep the sigmoid's share of each entry: y = x σ(x), also called Swish. Any shape."""
-
-    flops_per_entry = 27
-
-    def forward(self, x: Array, *, training: bool) -> tuple[Array, SiluSaved]:
-        return ops.silu_forward(x)
-
-    def backward(self, dy: Array, saved: SiluSaved) -> tuple[Array, dict[str, Array]]:
-        (dx,) = ops.silu_backward(dy, saved)
-        return dx, {}
-
-
-class RowActivation(Activation):
-    """The base of layers that normalize each row of K numbers, and so take no other shape."""
-
-    def build(self, input_shape: Shape) -> Shape:
-        self.check_axes(input_shape, ("K",), cure="Put Flatten() before it.")
-        return input_shape
-
-
-class Softmax(RowActivation):
-    """Turn each row into K probabilities: y = exp(x) / Σ exp(x). Shapes: (N, K) -> (N, K).
-
-    A classifier needs it neither for training (SoftmaxCrossEntropy has it inside) nor for
-    predicting (predict_proba applies it): end the network in its logits.
-    """
-
-    flops_per_entry = 14
-
-    def forward(self, x: Array, *, training: bool) -> tuple[Array, SoftmaxSaved]:
-        self.check_input(x)
-        return ops.softmax_forward(x)
-
-    def backward(self, dy: Array, saved: SoftmaxSaved) -> tuple[Array, dict[str, Array]]:
-        (dx,) = ops.softmax_backward(dy, saved)
-        return dx, {}
-
-
-class LogSoftmax(RowActivation):
-    """The logarithm of each row's softmax, without rounding to log 0. Shapes: (N, K) -> (N, K)."""
-
-    flops_per_entry = 14  # and one logarithm for each row
-
-    def flops(self) -> int:
-        return super().flops() + 10
-
-    def forward(self, x: Array, *, training: bool) -> tuple[Array, LogSoftmaxSaved]:
-        self.check_input(x)
-        return ops.log_softmax_forward(x)
-
-    def backward(self, dy: Array, saved: LogSoftmaxSaved) -> tuple[Array, dict[str, Array]]:
-        (dx,) = ops.log_softmax_backward(dy, saved)
         return dx, {}

@@ -5,16 +5,12 @@ An op is two pure functions, `<op>_forward(inputs…, *, options…) -> (output,
 """
 
 from handgrad.ops.activations import (
-    GeluSaved,
     IdentitySaved,
     LeakyReluSaved,
     ReluSaved,
     SigmoidSaved,
-    SiluSaved,
     StepSaved,
     TanhSaved,
-    gelu_backward,
-    gelu_forward,
     identity_backward,
     identity_forward,
     leaky_relu_backward,
@@ -23,8 +19,6 @@ from handgrad.ops.activations import (
     relu_forward,
     sigmoid_backward,
     sigmoid_forward,
-    silu_backward,
-    silu_forward,
     step_forward,
     tanh_backward,
     tanh_forward,
@@ -32,6 +26,14 @@ from handgrad.ops.activations import (
 from handgrad.ops.affine import AffineSaved, affine_backward, affine_forward
 from handgrad.ops.convolution import Conv2dSaved, conv2d_backward, conv2d_forward
 from handgrad.ops.dropout import DropoutSaved, dropout_backward, dropout_forward
+from handgrad.ops.gates import (
+    GeluSaved,
+    SiluSaved,
+    gelu_backward,
+    gelu_forward,
+    silu_backward,
+    silu_forward,
+)
 from handgrad.ops.losses import (
     BinaryCrossEntropySaved,
     HingeSaved,

@@ -1,6 +1,7 @@
 """Activations: functions of each entry by itself, which make a network more than one matrix.
 
 All keep the shape of `x`, whatever it is. NaN stays NaN in all but the step, so that it is noticed.
+GELU and SiLU are in `handgrad.ops.gates`.
 """
 
 from typing import Annotated, NamedTuple
@@ -48,7 +49,7 @@ class LeakyReluSaved(NamedTuple):
     """What `leaky_relu_backward` needs from the forward pass."""
 
     positive: Annotated[Array, "..."]  # where x > 0
-    slope: float
+    slope: float  # of the other side
 
 
 def leaky_relu_forward(
@@ -87,7 +88,7 @@ def leaky_relu_backward(
 class SigmoidSaved(NamedTuple):
     """What `sigmoid_backward` needs from the forward pass."""
 
-    y: Annotated[Array, "..."]
+    y: Annotated[Array, "..."]  # the output, which knows its own slope
 
 
 def sigmoid_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], SigmoidSaved]:
@@ -128,7 +129,7 @@ def sigmoid_backward(
 class TanhSaved(NamedTuple):
     """What `tanh_backward` needs from the forward pass."""
 
-    y: Annotated[Array, "..."]
+    y: Annotated[Array, "..."]  # the output, which knows its own slope
 
 
 def tanh_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], TanhSaved]:
@@ -149,93 +150,12 @@ def tanh_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], T
 def tanh_backward(dy: Annotated[Array, "..."], saved: TanhSaved) -> tuple[Annotated[Array, "..."]]:
     """Gradient with respect to `x`.
 
-    Numerator and denominator of (1) are each other's derivative. The quotient rule gives
-    ∂y/∂x = (denominator² − numerator²) / denominator²:
+    In (1), call the numerator a and the denominator b. Each is the other's derivative, a' = b and
+    b' = a, so by the quotient rule ∂y/∂x = (a' b − a b') / b² = (b² − a²) / b² = 1 − y²:
 
         dx = dy (1 − y²)
     """
     dx = dy * (1 - saved.y * saved.y)  # (1)
-    return (dx,)
-
-
-class GeluSaved(NamedTuple):
-    """What `gelu_backward` needs from the forward pass."""
-
-    x: Annotated[Array, "..."]
-    t: Annotated[Array, "..."]  # tanh(u), the soft switch between −1 and 1
-
-
-GELU_SCALE = (2 / np.pi) ** 0.5  # tanh(√(2/π) z) has the slope of 2 Φ(z) − 1 at z = 0
-GELU_CUBIC = 0.044715  # the paper's fit of the rest of the curve
-
-
-def gelu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], GeluSaved]:
-    """Keep the share Φ(x) of x, where Φ is the Gaussian distribution function, in its tanh form.
-
-        (1)  u = √(2/π) (x + 0.044715 x³)
-        (2)  t = tanh(u)
-        (3)  y = x (1 + t) / 2
-
-    Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415, section 2.
-
-    >>> y, _ = gelu_forward(np.array([-100.0, 0.0, 100.0]))
-    >>> y
-    array([ -0.,   0., 100.])
-    """
-    u = GELU_SCALE * (x + GELU_CUBIC * x * x * x)  # (1)
-    t = np.tanh(u)  # (2)
-    y = x * (1 + t) / 2  # (3)
-    return y, GeluSaved(x, t)
-
-
-def gelu_backward(dy: Annotated[Array, "..."], saved: GeluSaved) -> tuple[Annotated[Array, "..."]]:
-    """Gradient with respect to `x`.
-
-    (3) moves with x directly, by (1 + t) / 2, and through t, by x / 2. By (2) ∂t/∂u = 1 − t², and
-    by (1) ∂u/∂x = √(2/π) (1 + 3 · 0.044715 x²):
-
-        dx = dy ((1 + t) + x (1 − t²) √(2/π) (1 + 3 · 0.044715 x²)) / 2
-    """
-    x, t = saved
-    du = GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)  # ∂u/∂x (1)
-    dt = (1 - t * t) * du  # ∂t/∂x (2)
-    dx = dy * ((1 + t) + x * dt) / 2  # (3)
-    return (dx,)
-
-
-class SiluSaved(NamedTuple):
-    """What `silu_backward` needs from the forward pass."""
-
-    x: Annotated[Array, "..."]
-    gate: Annotated[Array, "..."]  # σ(x)
-
-
-def silu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], SiluSaved]:
-    """Keep the share σ(x) of x, where σ is the sigmoid (also called Swish).
-
-        (1)  gate = σ(x)
-        (2)  y = x gate
-
-    Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units", arXiv:1702.03118, section 2.
-
-    >>> y, _ = silu_forward(np.array([-100.0, 0.0, 100.0]))
-    >>> print(y.round(6))
-    [ -0.   0. 100.]
-    """
-    gate, _ = sigmoid_forward(x)  # (1)
-    y = x * gate  # (2)
-    return y, SiluSaved(x, gate)
-
-
-def silu_backward(dy: Annotated[Array, "..."], saved: SiluSaved) -> tuple[Annotated[Array, "..."]]:
-    """Gradient with respect to `x`.
-
-    (2) moves with x directly, by gate, and through gate, by x; (1) has slope gate (1 − gate):
-
-        dx = dy gate (1 + x (1 − gate))
-    """
-    x, gate = saved
-    dx = dy * gate * (1 + x * (1 - gate))  # (2, 1)
     return (dx,)
 
 

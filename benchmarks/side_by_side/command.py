@@ -1,0 +1,67 @@
+"""The options that all programs have."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from handgrad.cli.environment import processors
+from side_by_side.driver import HOME, SIDES, Plan
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said.
+
+    Attributes:
+        quick: tiny sizes and one short look at each, in seconds, to see that everything works.
+        sides: which sides to run.
+        only: which works to do; empty for all.
+        out: the folder for the results.
+        plan: how to measure.
+        held_out: measure on held-out training images (speedrun).
+    """
+
+    quick: bool
+    sides: list[str]
+    only: list[str]
+    out: Path
+    plan: Plan
+    held_out: bool
+
+
+def read(description: str, sides: list[str], names: list[str], *, rounds: int = 15) -> Options:
+    """Read the command line of a program that can run these sides on works of these names."""
+    parser = argparse.ArgumentParser(description=description)
+    add = parser.add_argument
+    add("--quick", action="store_true", help="tiny sizes, seconds: to see that it works")
+    add("--sides", nargs="+", choices=sides, default=sides, help="which sides to run")
+    add("--only", nargs="+", choices=names, default=[], help="which works to do")
+    add("--rounds", type=int, default=rounds, help=f"turns of each side (default {rounds})")
+    add("--threads", type=int, default=min(2, processors()), help="of every side (default 2)")
+    add("--out", type=Path, help="folder for the results (default benchmarks/results)")
+    add(
+        "--torch-python",
+        default=os.environ.get("HANDGRAD_TORCH_PYTHON"),
+        help="a Python that has PyTorch, if this one has not ($HANDGRAD_TORCH_PYTHON)",
+    )
+    if "speedrun" in description:
+        add("--held-out", action="store_true", help="measure on held-out training images")
+    given = parser.parse_args()
+    out = HOME.parent / "build" / "benchmarks-quick" if given.quick else HOME / "results"
+    plan = Plan(
+        rounds=2 if given.quick else given.rounds,
+        seconds=0.02 if given.quick else 0.25,
+        threads=given.threads,
+        torch_python=given.torch_python,
+    )
+    if "handgrad" not in given.sides:
+        parser.error("--sides must have handgrad, which all others are compared with.")
+    return Options(
+        quick=given.quick,
+        sides=[side for side in SIDES if side in given.sides],
+        only=given.only,
+        out=given.out or out,
+        plan=plan,
+        held_out=getattr(given, "held_out", False),
+    )

@@ -1,0 +1,89 @@
+"""What every side can do. This module needs NumPy alone: peers may live in another Python."""
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LONG_EPOCH = 2.0  # seconds; an epoch as long as this wakes threads and caches by itself
+
+
+class UnsupportedError(Exception):
+    """This side cannot do the work; the message says why, as the end of a sentence."""
+
+
+class Side:
+    """One library doing one work, as its users would write it.
+
+    A subclass writes `losses`, `outputs` and `epochs`. The folder (see `works.write`) holds the
+    network, its initial parameters, the data and the options: the same for every side.
+
+    Attributes:
+        task: the options, plain values.
+        arrays: the data `x` and `labels`, and the initial parameters `params/<layer>.<name>`.
+        step_seconds: what a step took in the last chunk; None before the first.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.task: dict[str, Any] = json.loads((Path(folder) / "task.json").read_text("utf-8"))
+        with np.load(Path(folder) / "arrays.npz") as arrays:
+            self.arrays: dict[str, Array] = dict(arrays)
+        self.step_seconds: float | None = None
+
+    def versions(self) -> dict[str, str]:
+        """What runs here, for the record."""
+        raise NotImplementedError
+
+    def losses(self, steps: int) -> list[float]:
+        """The losses of the first `steps` steps, all on the first batch, dropout left out.
+
+        At the task's `check_rate`, in place of its learning rate.
+        """
+        raise NotImplementedError
+
+    def outputs(self) -> list[float]:
+        """What the fresh network says of the first rows."""
+        raise NotImplementedError
+
+    def epochs(self, count: int, steps: int) -> list[float]:
+        """The seconds of each of `count` epochs of `steps` steps, from the initial parameters."""
+        raise NotImplementedError
+
+    def train(self) -> float:
+        """Train by the task's recipe; the accuracy on the images to measure on."""
+        raise NotImplementedError
+
+    def chunk(self, seconds: float, steps: int) -> list[float]:
+        """Run for about `seconds`; the seconds per step of each epoch in that time.
+
+        An epoch that is not counted comes first: it wakes the threads and touches the memory.
+        """
+        if self.step_seconds is None:
+            count, skipped = 1, 0
+        else:
+            epoch = self.step_seconds * steps
+            count, skipped = max(1, round(seconds / epoch)), int(epoch < LONG_EPOCH)
+        samples = [each / steps for each in self.epochs(count + skipped, steps)[skipped:]]
+        self.step_seconds = median(samples)
+        return samples
+
+
+def orders(seed: int, epoch: int, rows: int) -> Array:
+    """The order of an epoch's examples: handgrad's, so that all sides see the same batches."""
+    return np.random.default_rng((seed, epoch)).permutation(rows)
+
+
+def shifted(x: Array, rng: np.random.Generator, most: int = 1) -> Array:
+    """Move each image by up to `most` pixels, up or down and left or right; zeros come in."""
+    n, _, h, w = map(int, x.shape)
+    padded = np.pad(x, ((0, 0), (0, 0), (most, most), (most, most)))
+    down, right = rng.integers(0, 2 * most + 1, size=(2, n))
+    rows: Array = (down[:, np.newaxis] + np.arange(h))[:, :, np.newaxis]
+    columns: Array = (right[:, np.newaxis] + np.arange(w))[:, np.newaxis, :]
+    images: Array = np.arange(n)[:, np.newaxis, np.newaxis]
+    return padded.transpose(0, 2, 3, 1)[images, rows, columns].transpose(0, 3, 1, 2)

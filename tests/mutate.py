@@ -1,9 +1,9 @@
 """Mutants: the ops with one small mistake planted, and whether their cases notice.
 
 Every function of `handgrad.ops` is parsed, and for each place where a mistake can be planted (an
-operator swapped, a side dropped, an axis changed, …) a mutant is made. A mutant runs in this
-process: it takes the original's place in every module of the ops, its op's checks run, and it is
-caught when one of them fails. `test_mutants.py` demands that all are caught, but for those that
+operator swapped, a side dropped, an axis or a number changed, …) a mutant is made. A mutant runs in
+this process: it takes the original's place in every module of the ops, its op's checks run, and it
+is caught when one of them fails. `test_mutants.py` demands that all are caught, but for those that
 `mutants_equivalent.py` lists with a proof that they compute the same.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import importlib.util
 import inspect
 import pkgutil
@@ -42,6 +43,8 @@ SWAPS: dict[type, type] = {
     ast.LtE: ast.GtE,
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
 }
 CALLS = {"sum": "mean", "mean": "sum", "max": "min", "maximum": "minimum", "minimum": "maximum"}
 
@@ -70,6 +73,7 @@ class Mutant:
         return namespace[self.function]
 
 
+@functools.cache
 def mutants() -> list[Mutant]:
     """Every mutant of every function of the ops, in the order of the source."""
     return [m for module in OPS for f in functions_of(module) for m in mutants_of(module, f)]
@@ -125,8 +129,10 @@ def plant(node: ast.AST, variant: int) -> str | None:
             kinds.append(
                 lambda: become(node, ast.BinOp(node.left, ast.Mult(), node.right), "* for **")
             )
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        kinds.append(lambda: become(node, node.operand, "drop the minus"))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.Invert):
+        kinds.append(lambda: become(node, node.operand, "drop the minus or not"))
+    if isinstance(node, ast.Constant):
+        kinds.extend(constant_changes(node))
     if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
         kinds.append(lambda: swap_comparison(node))
     if isinstance(node, ast.Call):
@@ -163,6 +169,14 @@ def call_changes(node: ast.Call) -> list[Callable[[], str]]:
     ):
         kinds.append(lambda: become(node, node.args[0], f"no {name}"))
     return kinds
+
+
+def constant_changes(node: ast.Constant) -> list[Callable[[], str]]:
+    """Another number."""
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return []
+    return [lambda: become(node, ast.Constant(value + 1), f"{value + 1} for {value}")]
 
 
 def axis_changes(node: ast.keyword) -> list[Callable[[], str]]:

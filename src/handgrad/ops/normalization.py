@@ -238,7 +238,7 @@ def entries_per_channel(x: Annotated[Array, "N C ..."]) -> int:
     >>> entries_per_channel(np.zeros((2, 3, 4, 4))), entries_per_channel(np.zeros((0, 3)))
     (32, 1)
     """
-    return max(x[:, 0].size, 1)
+    return max(x.size // x.shape[1], 1)
 
 
 def beside_channels(
@@ -251,4 +251,4 @@ def beside_channels(
     >>> beside_channels(np.zeros(3), np.zeros((2, 3, 4, 4))).shape
     (3, 1, 1)
     """
-    return values.reshape(-1, *[1] * (x.ndim - 2))
+    return values.reshape(len(values), *[1] * (x.ndim - 2))

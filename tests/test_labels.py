@@ -88,7 +88,7 @@ def test_the_users_arrays_are_never_shared() -> None:
             ["cat", "dog"],
             DtypeError,
             (
-                "labels must be numbers, but have dtype <U3. Number the classes first: "
+                "labels must hold real numbers, but have dtype <U3. Number the classes first: "
                 "names, labels = np.unique(labels, return_inverse=True)."
             ),
         ),
@@ -96,7 +96,7 @@ def test_the_users_arrays_are_never_shared() -> None:
             np.array(["cat", 1], object),
             DtypeError,
             (
-                "labels must be numbers, but have dtype object. Number the classes first: "
+                "labels must hold real numbers, but have dtype object. Number the classes first: "
                 "names, labels = np.unique(labels, return_inverse=True)."
             ),
         ),
@@ -104,19 +104,19 @@ def test_the_users_arrays_are_never_shared() -> None:
             np.array([1, 2], object),
             DtypeError,
             (
-                "labels must be numbers, but have dtype object. "
-                "Convert them with labels.astype(float)."
+                "labels must hold real numbers, but have dtype object. "
+                "Convert with labels.astype(float)."
             ),
         ),
         (
             np.array([1j]),
             DtypeError,
             (
-                "labels must be numbers, but have dtype complex128. "
-                "Convert them with labels.astype(float)."
+                "labels must hold real numbers, but have dtype complex128. "
+                "Convert with labels.astype(float)."
             ),
         ),
-        ([[1, 0, 0], [1]], ShapeError, "labels must have rows of equal length, but do not."),
+        ([[1, 0, 0], [1]], ShapeError, "labels must have rows of equal length, but came ragged."),
         (
             [0, 1, 3],
             InvalidValueError,
@@ -280,7 +280,7 @@ def test_answers_to_several_questions_keep_their_shape() -> None:
             (1,),
             DtypeError,
             (
-                "labels must be numbers, but have dtype <U3. Number the classes first: "
+                "labels must hold real numbers, but have dtype <U3. Number the classes first: "
                 "names, labels = np.unique(labels, return_inverse=True)."
             ),
         ),
@@ -346,7 +346,7 @@ def test_targets_of_one_output_become_a_column() -> None:
             ["1.5"],
             (1,),
             DtypeError,
-            "targets must be numbers, but have dtype <U3. Convert them with targets.astype(float).",
+            "targets must hold real numbers, but have dtype <U3. Convert with targets.astype(float).",
         ),
     ],
 )

@@ -95,7 +95,7 @@ def test_wrong_arguments_of_classification_metrics_are_refused() -> None:
         accuracy(SCORES[np.newaxis], [0])
     with pytest.raises(DtypeError, match=r"^accuracy: .* but have dtype float64\. Pass logits as"):
         accuracy([0.1, 0.9], [0, 1])
-    with pytest.raises(DtypeError, match=r"^accuracy: labels must be numbers.*np\.unique"):
+    with pytest.raises(DtypeError, match=r"^accuracy: labels must hold real numbers.*np\.unique"):
         accuracy([0, 1], ["a", "b"])
     with pytest.raises(NonFiniteError, match=r"^accuracy: labels must be finite, but labels\[1\]"):
         accuracy([0, 1], [0, np.nan])
@@ -168,5 +168,5 @@ def test_wrong_arguments_of_regression_metrics_are_refused() -> None:
             metric(np.array(1.0), np.array(2.0))
         with pytest.raises(InvalidValueError, match=rf"^{name}: there must be at least one row, "):
             metric([], [])
-        with pytest.raises(DtypeError, match=rf"^{name}: targets must be numbers, .*astype\(float"):
+        with pytest.raises(DtypeError, match=rf"^{name}: targets must hold real numbers, .*astype\(float"):
             metric([1.0], ["1.0"])

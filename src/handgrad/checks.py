@@ -6,8 +6,8 @@ would expect (`ShapeError` is a `ValueError`, and so on).
 """
 
 from collections.abc import Sequence
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, cast
 
 import numpy as np
 
@@ -46,7 +46,18 @@ class FileAccessError(HandgradError, OSError):
     """A file or folder cannot be read or written."""
 
 
+class UnknownNameError(HandgradError, KeyError):
+    """A name that is not there: of a parameter, of a column."""
+
+    __str__ = Exception.__str__  # KeyError's would put the whole sentence in quotes
+
+
+class HandgradWarning(UserWarning):
+    """Something that works, but not in the way that one would expect."""
+
+
 Dim = int | str
+PLURALS = ("labels", "targets", "outputs")
 
 
 def shape_text(shape: Sequence[Dim]) -> str:
@@ -57,6 +68,90 @@ def shape_text(shape: Sequence[Dim]) -> str:
     """
     inner = ", ".join(str(dim) for dim in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def check_kind(value: object, kind: type, *, who: str, which: str, cure: str = "") -> None:
+    """Refuse `value` unless it is a `kind`; the class itself, in its place, gets its own cure.
+
+    Raises:
+        DtypeError: anything else.
+
+    >>> check_kind("adam", HandgradError, who="Trainer", which="optimizer")
+    Traceback (most recent call last):
+    handgrad.checks.DtypeError: Trainer: optimizer must be a HandgradError, but is 'adam' (str).
+    """
+    if isinstance(value, kind):
+        return
+    if isinstance(value, type) and issubclass(value, kind):
+        cure = f"Make one: {value.__name__}(...)."
+    article = "an" if kind.__name__[0] in "AEIO" else "a"
+    raise DtypeError(
+        f"{who}: {which} must be {article} {kind.__name__}, but is {value!r:.100} "
+        f"({type(value).__name__}).{' ' if cure else ''}{cure}"
+    )
+
+
+def as_numbers(values: Any, *, who: str, which: str, kinds: str = "biuf") -> Array:
+    """Turn anything like an array into one; refuse what holds no real numbers.
+
+    Args:
+        values: an array, a list of rows, a table.
+        who: who refuses.
+        which: what `values` is called.
+        kinds: the kinds of dtypes that are taken; with "c", complex ones too.
+
+    Raises:
+        ShapeError: rows of different lengths.
+        DtypeError: text, dates, objects, complex numbers; entries that are masked.
+
+    >>> as_numbers([[1, 2], [3]], who="Network", which="x")
+    Traceback (most recent call last):
+    handgrad.checks.ShapeError: Network: x must have rows of equal length, but came ragged.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # NumPy's own words for this name an "inhomogeneous shape"
+        raise ShapeError(
+            f"{who}: {which} must have rows of equal length, but came ragged."
+        ) from error
+    if array.dtype.kind not in kinds:
+        text = array.dtype.kind in "SUT" or any(isinstance(value, str) for value in array.flat)
+        if text and which == "labels":
+            cure = (
+                "Number the classes first: names, labels = np.unique(labels, return_inverse=True)."
+            )
+        else:
+            cure = f"Convert with {which}.astype(float)."
+        has = "have" if which in PLURALS else "has"
+        raise DtypeError(
+            f"{who}: {which} must hold real numbers, but {has} dtype {array.dtype}. {cure}"
+        )
+    if np.ma.is_masked(values):
+        raise DtypeError(
+            f"{who}: {which} must not have masked entries. Fill them, with filled(0) for example, "
+            "or leave their rows out."
+        )
+    return array
+
+
+def as_shape(value: Any, *, who: str, which: str) -> tuple[int, ...]:
+    """Turn a size, or a sequence of sizes, into a shape.
+
+    Raises:
+        DtypeError, InvalidValueError: something else, or a size below 1.
+
+    >>> as_shape(784, who="Network", which="input_shape")
+    (784,)
+    """
+    sizes = [value] if isinstance(value, Integral) else value
+    if not isinstance(sizes, tuple | list | np.ndarray):
+        raise DtypeError(
+            f"{who}: {which} must be one example's shape, such as (784,), but is {value!r:.100} "
+            f"({type(value).__name__})."
+        )
+    for size in cast("Sequence[Any]", sizes):
+        check_count(size, who=who, which=f"every size in {which}")
+    return tuple(int(size) for size in cast("Sequence[Any]", sizes))
 
 
 def check_shape(

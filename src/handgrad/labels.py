@@ -6,9 +6,9 @@ import numpy as np
 
 from handgrad.checks import (
     Array,
-    DtypeError,
     InvalidValueError,
     ShapeError,
+    as_numbers,
     check_count,
     check_finite,
     check_shape,
@@ -89,26 +89,6 @@ def prepare_targets(targets: Any, output_shape: Shape, dtype: Any, *, who: str) 
     cure = f"Remove those examples, or scale targets that {np.dtype(dtype)} cannot hold."
     check_finite(targets, who=who, which="targets", cure=cure)
     return targets
-
-
-def as_numbers(values: Any, *, who: str, which: str) -> Array:
-    """An array of real numbers; refuses text, dates, complex numbers and ragged lists.
-
-    Raises:
-        ShapeError, DtypeError: anything else.
-    """
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # NumPy's own words for this name an "inhomogeneous shape"
-        raise ShapeError(f"{who}: {which} must have rows of equal length, but do not.") from error
-    if array.dtype.kind in "biuf":
-        return array
-    text = array.dtype.kind in "SUT" or any(isinstance(value, str) for value in array.flat)
-    if text and which == "labels":
-        cure = "Number the classes first: names, labels = np.unique(labels, return_inverse=True)."
-    else:
-        cure = f"Convert them with {which}.astype(float)."
-    raise DtypeError(f"{who}: {which} must be numbers, but have dtype {array.dtype}. {cure}")
 
 
 def class_numbers(labels: Any, classes: int, *, who: str, which: str = "labels") -> Array:

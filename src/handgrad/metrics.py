@@ -13,12 +13,13 @@ from handgrad.checks import (
     DtypeError,
     InvalidValueError,
     ShapeError,
+    as_numbers,
     check_count,
     check_finite,
     check_shape,
     shape_text,
 )
-from handgrad.labels import as_numbers, class_numbers
+from handgrad.labels import class_numbers
 
 
 def classes_of(outputs: Array) -> Array:

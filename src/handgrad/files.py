@@ -7,6 +7,8 @@ from pathlib import Path
 
 from handgrad.checks import FileAccessError
 
+CURE = "Choose a folder that can be written, on a disk with room."
+
 
 @contextmanager
 def write_beside(path: str | Path) -> Generator[Path]:
@@ -18,14 +20,15 @@ def write_beside(path: str | Path) -> Generator[Path]:
         FileAccessError: the folder cannot be written.
     """
     path = Path(path)
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    if not path.name or "\0" in path.name:
+        raise FileAccessError(f"cannot write {str(path)!r}: it is not the name of a file.")
+    part = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         part.touch(exist_ok=False)
-        yield part
-        part.replace(path)
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
-        raise FileAccessError(
-            f"cannot write {path}: {error.strerror or error}. Choose a folder that can be written."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+        raise FileAccessError(f"cannot write {path}: {error.strerror or error}. {CURE}") from error

@@ -11,8 +11,12 @@ from safetensors.numpy import save_file
 
 from handgrad import (
     Affine,
+    BinaryCrossEntropy,
     Flatten,
+    Hinge,
     Layer,
+    Loss,
+    MeanSquaredError,
     Network,
     Relu,
     Rescale,
@@ -26,6 +30,7 @@ from handgrad.checks import (
     FileFormatError,
     InvalidValueError,
     ShapeError,
+    UnknownNameError,
 )
 
 
@@ -106,6 +111,92 @@ def test_input_shape_and_seed_are_checked() -> None:
         Network([Relu()], (3, 0))
     with pytest.raises(InvalidValueError, match="seed must be at least 0"):
         Network([Relu()], 3, seed=-1)
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [6, np.int64(6), [6], (6,), np.array([6])])
+def test_input_shape_in_all_its_forms(shape: Any) -> None:
+    assert Network([Affine(2)], shape).input_shape == (6,)
+
+
+@pytest.mark.parametrize("shape", [None, 6.0, "6"])
+def test_what_is_no_input_shape(shape: Any) -> None:
+    with pytest.raises(DtypeError, match="input_shape must be one example's shape, such as"):
+        Network([Affine(2)], shape)
+
+
+@pytest.mark.parametrize("shape", [(None, 6), (6.0,), True])
+def test_sizes_that_are_no_whole_numbers(shape: Any) -> None:
+    with pytest.raises(DtypeError, match="every size in input_shape must be a whole number, but"):
+        Network([Affine(2)], shape)
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        ([[1, 2, 3], [1]], ShapeError, "x must have rows of equal length, but came ragged"),
+        (7, ShapeError, r"x must have shape \(N, 3\), but has shape \(\)"),
+        (None, DtypeError, "x must hold real numbers, but has dtype object. Convert with x.astype"),
+        (np.ma.masked_greater(np.eye(3), 0), DtypeError, r"x must not have masked.*filled\(0\)"),
+    ],
+)
+def test_what_is_no_batch(x: Any, error: type[Exception], message: str) -> None:
+    net = Network([Affine(2)], 3)
+    for run in (net.predict, net.forward):
+        with pytest.raises(error, match=message):
+            run(x)
+
+
+def test_backward_takes_the_shape_of_the_output_and_any_dtype() -> None:
+    net = Network([Affine(2)], 3)
+    y, saved = net.forward(np.ones((4, 3)), training=True)
+    with pytest.raises(
+        ShapeError, match=r"Network\.backward: dy must have shape \(N, 2\), but has"
+    ):
+        net.backward(y.T, saved)
+    dx, grads = net.backward(y.astype(float).tolist(), saved)
+    assert {dx.dtype, *(grad.dtype for grad in grads.values())} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("x", DtypeError, r"network\.params: last\.bias must hold real numbers, but has dtype <U1"),
+        (np.ones(3) * 1j, DtypeError, "but has dtype complex128"),
+        ([[1], [1, 2]], ShapeError, "must have rows of equal length"),
+    ],
+)
+def test_params_take_numbers_only(value: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        network().params["last.bias"] = value
+
+
+def test_an_unknown_name_is_a_handgrad_error_that_can_be_read() -> None:
+    with pytest.raises(UnknownNameError) as raised:
+        network().params["nope"]
+    assert str(raised.value).startswith("network.params has no 'nope'; it has first.weight, ")
+    assert network().params.get("nope") is None
+    with pytest.raises(KeyError, match=r"^network\.state has no 'nope'; it has nothing\.$"):
+        network().state["nope"]
+
+
+@pytest.mark.parametrize(
+    ("head", "labels", "loss"),
+    [
+        (None, [0], SoftmaxCrossEntropy()),
+        ("softmax", [0], SoftmaxCrossEntropy()),
+        ("scores", [0], Hinge()),
+        ("linear", [[0.5, 2.0]], MeanSquaredError()),
+        ("sigmoid", [[0, 1]], BinaryCrossEntropy()),
+    ],
+)
+def test_inspect_takes_the_loss_of_the_head(head: str | None, labels: Any, loss: Loss) -> None:
+    net = Network([Affine(2)], 3)
+    net.head = head
+    x = np.ones((1, 3))
+    assert net.inspect(x, labels=labels).loss == net.inspect(x, labels=labels, loss=loss).loss
 
 
 # -- predicting -----------------------------------------------------------------------------------
@@ -343,13 +434,16 @@ def unknown_option(description: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (hostile_width, "needs the arrays .*1000000000000000.*but the file has"),
+        (
+            hostile_width,
+            r"needs for 'params/last.bias' float32 \(10{15},\), but the file has float32 \(3,\)",
+        ),
         (unknown_type, "type 'os.system', which is not known"),
         (unknown_option, "options of the layer Affine are not usable"),
         (lambda d: {**d, "layers": 3}, "cannot be built"),
         (lambda d: {**d, "layers": [7]}, "not the description of a layer: 7"),
         (lambda d: {**d, "dtype": "object"}, "cannot be built"),
-        (lambda d: {**d, "input_shape": [10**18, 10**18]}, "cannot be built|needs the arrays"),
+        (lambda d: {**d, "input_shape": [10**18, 10**18]}, "cannot be built|architecture needs"),
         (lambda d: {**d, "head": 5}, "head"),
         (lambda d: {k: v for k, v in d.items() if k != "seed"}, "cannot be built: 'seed'"),
         (lambda d: {**d, "format": 99}, "has format 99.*Update handgrad"),

@@ -5,7 +5,13 @@ from typing import NamedTuple
 from handgrad.checks import Array
 from handgrad.layers.base import Layer
 from handgrad.layers.containers import Container
-from handgrad.losses import Loss
+from handgrad.losses import BinaryCrossEntropy, Hinge, Loss, MeanSquaredError, SoftmaxCrossEntropy
+
+LOSSES: dict[str | None, type[Loss]] = {
+    "sigmoid": BinaryCrossEntropy,
+    "scores": Hinge,
+    "linear": MeanSquaredError,
+}
 
 
 class Inspection(NamedTuple):
@@ -20,6 +26,11 @@ class Inspection(NamedTuple):
     grads: dict[str, Array]  # dL/d(parameter); empty without labels
     dx: Array | None  # dL/d(input)
     loss: float | None
+
+
+def usual_loss(head: str | None) -> Loss:
+    """The loss to inspect with where none is given: one that trains outputs of this meaning."""
+    return LOSSES.get(head, SoftmaxCrossEntropy)()
 
 
 def inspect_container(

@@ -1,9 +1,9 @@
 """Network: the outermost container, built for an input shape; what is trained and saved."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -14,16 +14,18 @@ from handgrad.checks import (
     FileFormatError,
     HandgradError,
     InvalidValueError,
+    as_numbers,
+    as_shape,
     check_choice,
     check_count,
     check_shape,
 )
-from handgrad.inspection import Inspection, inspect_container
+from handgrad.inspection import Inspection, inspect_container, usual_loss
 from handgrad.layers import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
-from handgrad.layers.describe import describe, known_layers, make
-from handgrad.losses import HEADS, Loss, SoftmaxCrossEntropy
+from handgrad.layers.describe import describe_all, known_layers, make_all
+from handgrad.losses import HEADS, Loss
 from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
@@ -69,24 +71,24 @@ class Network:
 
     def _prepare(self, layers: Sequence[Layer], input_shape: Any, seed: int, dtype: Any) -> None:
         """Everything of the constructor that allocates no parameter."""
-        shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-        for size in shape:
-            check_count(size, who="Network", which="every size in input_shape")
-        if isinstance(layers, Layer):
-            layers = [layers]
-        self.input_shape: tuple[int, ...] = tuple(int(size) for size in shape)
+        self.input_shape = as_shape(input_shape, who="Network", which="input_shape")
         self.seed = seed
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise DtypeError(f"Network: dtype must be float32 or float64, but is {dtype!r}.")
         self.dtype = np.dtype(dtype)
         self.head: str | None = None
-        self.layers = tuple(layers)
+        given: Any = [layers] if isinstance(layers, Layer) else layers
+        if not isinstance(given, Iterable):
+            raise DtypeError(f"Network: layers must be a list of layers, but is {given!r}.")
+        self.layers: tuple[Layer, ...] = tuple(cast("Iterable[Layer]", given))
         self.body = Sequential(*self.layers, name="network")
-        for layer in self.layers:
-            if layer.output_shape:
+        for _, layer in self.body.walk():
+            if layer.rng is not None:
                 raise InvalidValueError(
-                    f"Network: {layer.title} already belongs to a network. Make new layers."
+                    f"Network: {layer.title} already belongs to a network. Make new layers; what "
+                    "one has learned is copied by new.params[name] = old.params[name]."
                 )
+            layer.built = False  # an attempt that failed has left its shapes
         self.output_shape = self.body.configure(self.input_shape)
 
     def _bind(self) -> None:
@@ -108,7 +110,15 @@ class Network:
     def backward(
         self, dy: Array, saved: SequentialSaved, *, observe: Observer | None = None
     ) -> tuple[Array, dict[str, Array]]:
-        """Run a batch backward: (dx, grads), `grads` keyed like `params`."""
+        """Run a batch backward: (dx, grads), `grads` keyed like `params`.
+
+        Raises:
+            ShapeError: dy has not the shape of the output.
+        """
+        dy = np.asarray(dy)
+        check_shape(dy, ("N", *self.output_shape), who="Network.backward", which="dy")
+        if dy.dtype.kind != "c":
+            dy = dy.astype(self.dtype, copy=False)
         return self.body.backward(dy, saved, observe=observe)
 
     def commit(self, saved: SequentialSaved) -> None:
@@ -117,18 +127,15 @@ class Network:
             self.state[name] = value
 
     def _batch(self, x: Any) -> Array:
-        x = np.asarray(x)
-        self.check_batch(x)
-        if np.issubdtype(x.dtype, np.complexfloating):
-            return x  # complex steps pass through
-        return x.astype(self.dtype, copy=False)
+        x = self.check_batch(x)
+        return x if x.dtype.kind == "c" else x.astype(self.dtype, copy=False)
 
-    def check_batch(self, x: Array, *, which: str = "x") -> None:
-        """Refuse what is not a batch of numbers of this network's input shape."""
-        if not (np.issubdtype(x.dtype, np.number) or np.issubdtype(x.dtype, np.bool_)):
-            raise DtypeError(f"Network: {which} must hold real numbers, but has dtype {x.dtype}.")
+    def check_batch(self, x: Any, *, which: str = "x") -> Array:
+        """Take `x` as an array; refuse what is not a batch of this network's input shape."""
+        x = as_numbers(x, who="Network", which=which, kinds="biufc")  # complex steps pass
         cure = "For a single example, pass x[np.newaxis]." if x.shape == self.input_shape else ""
         check_shape(x, ("N", *self.input_shape), who="Network", which=which, cure=cure)
+        return x
 
     # -- use --------------------------------------------------------------------------------
 
@@ -138,10 +145,10 @@ class Network:
         Runs in batches of `batch_size`, so that memory does not grow with N.
         """
         check_count(batch_size, who="Network.predict", which="batch_size")
-        x = np.asarray(x)
+        x = self.check_batch(x)
         outputs = [
             self.forward(x[start : start + batch_size])[0]
-            for start in range(0, max(len(x) if x.ndim else 1, 1), batch_size)
+            for start in range(0, max(len(x), 1), batch_size)
         ]
         return np.concatenate(outputs)
 
@@ -195,10 +202,11 @@ class Network:
     ) -> Inspection:
         """Every intermediate value of a batch: each layer's output, and with labels each gradient.
 
-        The loss is softmax-cross-entropy by default. `training=True` shows what a training step
-        computes (batch statistics, dropout); looking changes nothing.
+        The loss is by default the usual one of the network's head: softmax-cross-entropy for a
+        classifier, the mean squared error for a regression. `training=True` shows what a training
+        step computes (batch statistics, dropout); looking changes nothing.
         """
-        loss = loss or SoftmaxCrossEntropy()
+        loss = loss or usual_loss(self.head)
         if labels is not None:
             labels = loss.prepare(labels, self.output_shape, self.dtype)
         generators = self.generators()
@@ -220,7 +228,7 @@ class Network:
         arrays = {f"params/{name}": array for name, array in self.params.items()}
         arrays |= {f"state/{name}": array for name, array in self.state.items()}
         description = {
-            "layers": [describe(layer) for layer in self.layers],
+            "layers": describe_all(self.layers),
             "input_shape": self.input_shape,
             "dtype": self.dtype.name,
             "seed": self.seed,
@@ -241,8 +249,7 @@ class Network:
         arrays, description = read_network(path)
         network = cls.__new__(cls)
         try:
-            known = known_layers()
-            layers = [make(layer, known) for layer in description["layers"]]
+            layers = make_all(description["layers"], known_layers())
             shape, seed, dtype = (description[key] for key in ("input_shape", "seed", "dtype"))
             network._prepare(layers, shape, seed, dtype)  # noqa: SLF001  (its own class)
             network.head = description["head"]
@@ -250,8 +257,11 @@ class Network:
                 check_choice(network.head, HEADS, who="Network.load", which="head")
         except (HandgradError, KeyError, TypeError, RecursionError) as error:
             raise FileFormatError(f"{path}: the network cannot be built: {error}") from error
-        wanted = {name: spec.shape for name, spec in network.body.specs().items()}
-        check_arrays(path, wanted, arrays)
+        kinds = {"params": network.body.param_specs, "state": network.body.state_specs}
+        wanted = {
+            f"{kind}/{key}": spec.shape for kind, s in kinds.items() for key, spec in s.items()
+        }
+        check_arrays(path, wanted, arrays, network.dtype)
         network.body.initialize(np.random.default_rng(seed), network.dtype, blank=True)
         network._bind()  # noqa: SLF001  (its own class)
         for name, array in arrays.items():

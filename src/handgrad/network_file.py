@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from handgrad.checks import Array, FileAccessError, FileFormatError
+from handgrad.checks import Array, FileAccessError, FileFormatError, shape_text
 from handgrad.files import write_beside
 
 FORMAT = 1
@@ -28,13 +28,17 @@ def write_network(
     Raises:
         FileAccessError: the folder cannot be written.
     """
+    import safetensors
     import safetensors.numpy
 
     library: Any = safetensors.numpy  # its types are incomplete
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     text = json.dumps({"format": FORMAT, "sha256": digest(contiguous), **description})
     with write_beside(path) as part:
-        library.save_file(contiguous, part, metadata={"handgrad": text})
+        try:
+            library.save_file(contiguous, part, metadata={"handgrad": text})
+        except safetensors.SafetensorError as error:  # a full disk, for example
+            raise OSError(str(error)) from error
 
 
 def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -61,8 +65,10 @@ def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
             f"{path} is not a whole safetensors file ({error}). It may have been cut short or "
             "damaged; take another copy."
         ) from error
-    except (OSError, TypeError, ValueError) as error:
+    except OSError as error:
         raise FileAccessError(f"cannot read the network {path}: {error}.") from error
+    except (TypeError, ValueError) as error:  # a dtype that NumPy has not
+        raise FileFormatError(f"{path} has arrays that NumPy cannot hold ({error}).") from error
     description = parse(path, metadata.get("handgrad"))
     if description.get("sha256") != digest(arrays):
         raise FileFormatError(
@@ -94,18 +100,21 @@ def parse(path: Path, text: str | None) -> dict[str, Any]:
 
 
 def check_arrays(
-    path: str | Path, wanted: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array]
+    path: str | Path, wanted: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Array], dtype: Any
 ) -> None:
     """Refuse a file whose arrays are not those of its architecture, before anything is allocated.
 
     Raises:
-        FileFormatError: a name or a shape differs.
+        FileFormatError: a name, a shape or a dtype differs; the first one is named.
     """
-    came = {name.partition("/")[2]: array.shape for name, array in arrays.items()}
-    if came != wanted:
-        raise FileFormatError(
-            f"{path}: the architecture needs the arrays {wanted}, but the file has {came}."
-        )
+    for name in sorted(wanted.keys() | arrays.keys()):
+        need = f"{dtype} {shape_text(wanted[name])}" if name in wanted else "no such array"
+        array = arrays.get(name)
+        came = "has none" if array is None else f"has {array.dtype} {shape_text(array.shape)}"
+        if came != f"has {need}":
+            raise FileFormatError(
+                f"{path}: the architecture needs for {name!r:.200} {need}, but the file {came}."
+            )
 
 
 def digest(arrays: Mapping[str, Array]) -> str:

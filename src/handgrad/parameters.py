@@ -3,9 +3,14 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-import numpy as np
-
-from handgrad.checks import Array, InvalidValueError, check_shape, shape_text
+from handgrad.checks import (
+    Array,
+    InvalidValueError,
+    UnknownNameError,
+    as_numbers,
+    check_shape,
+    shape_text,
+)
 
 
 class Arrays(MutableMapping[str, Array]):
@@ -17,12 +22,13 @@ class Arrays(MutableMapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
-            raise KeyError(f"{self._who} has no {name!r}; it has {', '.join(self._arrays)}.")
+            names = ", ".join(self._arrays) or "nothing"
+            raise UnknownNameError(f"{self._who} has no {name!r}; it has {names}.")
         return self._arrays[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
         array = self[name]
-        value = np.asarray(value)
+        value = as_numbers(value, who=self._who, which=name)
         check_shape(value, array.shape, who=self._who, which=name)
         array[...] = value
 

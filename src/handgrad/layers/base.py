@@ -6,7 +6,14 @@ from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
-from handgrad.checks import Array, ShapeError, check_shape, shape_text
+from handgrad.checks import (
+    Array,
+    DtypeError,
+    InvalidValueError,
+    ShapeError,
+    check_shape,
+    shape_text,
+)
 from handgrad.initializers import Initializer
 
 Shape = tuple[int, ...]  # of one example, without the batch axis N
@@ -35,6 +42,7 @@ class Layer:
         decayed: the parameters that weight decay and penalties apply to (weights, not biases).
         random: whether the layer draws random numbers in training.
         rng: the generator that a random layer draws from; the network gives each its own.
+        built: whether the layer knows its shapes.
     """
 
     decayed: tuple[str, ...] = ()
@@ -51,6 +59,7 @@ class Layer:
         self.rng: np.random.Generator | None = None
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
+        self.built = False
 
     # -- what a subclass writes -------------------------------------------------------------
 
@@ -60,15 +69,15 @@ class Layer:
         Raises:
             ShapeError: the layer cannot follow an input of that shape.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define build(input_shape)")
 
     def forward(self, x: Array, *, training: bool) -> tuple[Array, Any]:
         """Return the output and `saved`, which is what `backward` needs; change nothing."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define forward(x, training=...)")
 
     def backward(self, dy: Array, saved: Any) -> tuple[Array, dict[str, Array]]:
         """Return the input's gradient, and those of `params` under the same keys."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define backward(dy, saved)")
 
     def new_state(self, saved: Any) -> dict[str, Array]:
         """The state after the forward pass that gave `saved`; empty where a pass leaves none."""
@@ -84,12 +93,17 @@ class Layer:
     def configure(self, input_shape: Shape) -> Shape:
         """Build for `input_shape` and remember both shapes; called once, by the container."""
         self.input_shape = input_shape
-        self.output_shape = self.build(input_shape)
+        shape: Any = self.build(input_shape)  # a user's own layer may return anything
+        if not isinstance(shape, tuple | list) or not all(
+            isinstance(size, int | np.integer) for size in cast("Sequence[Any]", shape)
+        ):
+            raise DtypeError(
+                f"{type(self).__name__} {self.name!r}: build must return the output's shape as a "
+                f"tuple of whole numbers, without the batch axis, but returned {shape!r}."
+            )
+        self.output_shape = tuple(int(size) for size in cast("Sequence[Any]", shape))
+        self.built = True
         return self.output_shape
-
-    def specs(self) -> dict[str, ParamSpec]:
-        """All arrays that this layer will have, parameters and state, by name."""
-        return {**self.param_specs, **self.state_specs}
 
     def initialize(self, rng: np.random.Generator, dtype: Any, *, blank: bool = False) -> None:
         """Make parameters and state, and the layer's own generator, from `rng`.
@@ -99,14 +113,23 @@ class Layer:
         own, self.rng = rng.spawn(2)
         for specs, arrays in ((self.param_specs, self.params), (self.state_specs, self.state)):
             for name, (shape, init) in specs.items():
-                arrays[name] = np.zeros(shape, dtype) if blank else init(own, shape, dtype)
+                values = np.zeros(shape) if blank else init(own, shape, dtype)
+                check_shape(values, shape, who=self.title, which=f"the initial {name}")
+                arrays[name] = np.array(values, dtype)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values that JSON can hold."""
         import inspect
 
-        names = inspect.signature(type(self).__init__).parameters
-        return {key: plain(getattr(self, key)) for key in names if key != "self"}
+        names = [key for key in inspect.signature(type(self).__init__).parameters if key != "self"]
+        missing = [key for key in names if not hasattr(self, key)]
+        if missing:
+            raise InvalidValueError(
+                f"{type(self).__name__}: every argument of the constructor must be stored under "
+                f"its name, but {', '.join(missing)} is not. Write self.{missing[0]} = {missing[0]}"
+                " in __init__, or define config()."
+            )
+        return {key: plain(getattr(self, key)) for key in names}
 
     def freeze(self, frozen: bool = True) -> Self:  # noqa: FBT001, FBT002  (reads as a switch)
         """Keep parameters and state as they are from now on; with False, let them learn again."""
@@ -128,7 +151,7 @@ class Layer:
     @property
     def title(self) -> str:
         """How errors and tables name this layer: type, name and sizes."""
-        sizes = f" ({self._sizes()})" if self.output_shape else ""
+        sizes = f" ({self._sizes()})" if self.built else ""
         return f"{type(self).__name__} {self.name!r}{sizes}"
 
     def _sizes(self) -> str:
@@ -139,6 +162,11 @@ class Layer:
 
     def check_input(self, x: Array, *, cure: str = "") -> None:
         """Refuse a batch that this layer was not built for."""
+        if not self.built:
+            raise InvalidValueError(
+                f"{type(self).__name__}: the layer must be built for an input shape before it is "
+                "used, but is not. Put it into a Network."
+            )
         check_shape(x, ("N", *self.input_shape), who=self.title, which="x", cure=cure)
 
     def check_axes(self, input_shape: Shape, axes: Sequence[str], *, cure: str = "") -> None:

@@ -1,14 +1,20 @@
 """Containers: layers made of layers, with the same two verbs."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from handgrad.checks import Array, DtypeError, InvalidValueError, ShapeError, shape_text
-from handgrad.layers.base import Layer, Observer, ParamSpec, Shape
-from handgrad.layers.describe import describe
+from handgrad.checks import Array, InvalidValueError, ShapeError, shape_text
+from handgrad.layers.base import Layer, Observer, Shape
+from handgrad.layers.children import (
+    check_layer,
+    check_owners,
+    configure_once,
+    name_children,
+    unique,
+)
+from handgrad.layers.describe import describe, describe_all
 
 Value = TypeVar("Value")
 
@@ -16,28 +22,41 @@ Value = TypeVar("Value")
 class Container(Layer):
     """A layer made of layers. Its params are theirs, under `child.param`; sharing is allowed.
 
-    A layer object that stands in several places has one set of parameters, whose gradient is the
-    sum over the places.
+    A layer object that stands in several places of one container has one set of parameters, whose
+    gradient is the sum over the places. Two containers cannot share a layer, because its
+    parameters would have two names; nor can a layer with running statistics stand in two places,
+    because these would mix what the places see.
+
+    Raises:
+        DtypeError: something that is no layer.
+        InvalidValueError: two layers of one name; a layer in two containers.
     """
 
     def __init__(self, *layers: Layer, name: str | None = None) -> None:
         super().__init__(name=name)
         for layer in layers:
-            if not isinstance(layer, Layer):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise DtypeError(
-                    f"{type(self).__name__}: expected layers, but got {layer!r} "
-                    f"({type(layer).__name__}). Write the layers one after the other."
-                )
+            check_layer(layer, who=type(self).__name__)
         self.children = layers
         name_children(layers)
+        check_owners(self)
+
+    def configure(self, input_shape: Shape) -> Shape:
+        shape = super().configure(input_shape)
+        self.param_specs = self.merge(lambda child: child.param_specs)
+        self.state_specs = self.merge(lambda child: child.state_specs)
+        for child in unique(self.children):
+            if child.state_specs and self.children.count(child) > 1:
+                raise InvalidValueError(
+                    f"{type(self).__name__} {self.name!r}: a layer with running statistics must "
+                    f"stand in one place, but {child.title} stands in "
+                    f"{self.children.count(child)}. Make a new layer for each place."
+                )
+        return shape
 
     def initialize(self, rng: np.random.Generator, dtype: Any, *, blank: bool = False) -> None:
         for child in unique(self.children):
             child.initialize(rng.spawn(1)[0], dtype, blank=blank)
         self.gather()
-
-    def specs(self) -> dict[str, ParamSpec]:
-        return self.merge(lambda child: child.specs())
 
     def gather(self) -> None:
         """Collect the children's arrays (the same arrays, not copies) under their full names."""
@@ -65,10 +84,14 @@ class Container(Layer):
         raise NotImplementedError
 
     def config(self) -> dict[str, Any]:
-        return {"layers": [describe(child) for child in self.children], "name": self.name}
+        return {"layers": describe_all(self.children), "name": self.name}
 
     def flops(self) -> int:
         return sum(child.flops() for child in self.children)
+
+    def __repr__(self) -> str:
+        inner = ", ".join(repr(child) for child in self.children)
+        return f"{type(self).__name__}({inner})"
 
 
 class SequentialSaved(NamedTuple):
@@ -183,7 +206,7 @@ class Residual(Container):
 
     def config(self) -> dict[str, Any]:
         return {
-            "layers": [describe(layer) for layer in self.layers],
+            "layers": describe_all(self.layers),
             "shortcut": None if self.shortcut is None else describe(self.shortcut),
             "name": self.name,
         }
@@ -224,45 +247,3 @@ def merge_states(children: Iterable[Layer], saved: Iterable[Any]) -> dict[str, A
         for child, child_saved in zip(children, saved, strict=True)
         for key, value in child.new_state(child_saved).items()
     }
-
-
-def configure_once(layer: Layer, input_shape: Shape) -> Shape:
-    """Build a layer; one that stands in several places must meet the same input shape in each."""
-    if layer.output_shape and layer.input_shape != input_shape:
-        raise ShapeError(
-            f"{layer.title} was built for input {shape_text(('N', *layer.input_shape))} and cannot "
-            f"be used again for {shape_text(('N', *input_shape))}. Make a new layer, or a copy()."
-        )
-    return layer.configure(input_shape)
-
-
-def unique(layers: Iterable[Layer]) -> list[Layer]:
-    """Each layer object once, in order."""
-    return list(dict.fromkeys(layers))
-
-
-def name_children(layers: Iterable[Layer]) -> None:
-    """Name what has no name, `<type>_<number>`, and refuse two different layers of one name."""
-    taken: dict[str, Layer] = {}
-    layers = unique(layers)
-    for layer in layers:
-        if layer.name is not None:
-            if not re.fullmatch(r"\w+", layer.name):
-                raise InvalidValueError(
-                    f"{type(layer).__name__}: name must consist of letters, digits and _, "
-                    f"but is {layer.name!r}."
-                )
-            if layer.name in taken:
-                raise InvalidValueError(
-                    f"two layers are called {layer.name!r}: {taken[layer.name]!r} and {layer!r}. "
-                    "Give each its own name."
-                )
-            taken[layer.name] = layer
-    for layer in layers:
-        if layer.name is None:
-            kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
-            number = 1
-            while f"{kind}_{number}" in taken:
-                number += 1
-            layer.name = f"{kind}_{number}"
-            taken[layer.name] = layer

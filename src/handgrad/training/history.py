@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from handgrad.checks import InvalidValueError, UnknownNameError
+
 
 class History:
     """One row per epoch; a column is read by its name.
@@ -24,7 +26,13 @@ class History:
 
     @property
     def last(self) -> dict[str, Any]:
-        """The newest row."""
+        """The newest row.
+
+        Raises:
+            InvalidValueError: there is none yet.
+        """
+        if not self.rows:
+            raise InvalidValueError("the history has no row yet: it gets one after each epoch.")
         return self.rows[-1]
 
     @property
@@ -34,7 +42,8 @@ class History:
 
     def __getitem__(self, column: str) -> list[Any]:
         if column not in self.columns:
-            raise KeyError(f"the history has no {column!r}; it has {', '.join(self.columns)}.")
+            names = ", ".join(self.columns) or "none yet"
+            raise UnknownNameError(f"the history has no {column!r}; it has {names}.")
         return [row.get(column) for row in self.rows]
 
     def __len__(self) -> int:

@@ -73,3 +73,10 @@ def test_a_layer_stands_in_the_file_that_its_op_does() -> None:
         and homes[node.attr].rpartition(".")[2] != path.stem
     ]
     assert not elsewhere, "one family, one name:\n" + "\n".join(elsewhere)
+
+
+def test_every_layer_has_a_test() -> None:
+    files = (Path(__file__).parent / "layers").glob("test_*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    without = [name for name in handgrad.layers.__all__ if not re.search(rf"\b{name}\b", text)]
+    assert not without, f"tests/layers does not mention {', '.join(without)}"

@@ -18,6 +18,7 @@ from handgrad import (
     Silu,
     Softmax,
     SoftmaxCrossEntropy,
+    Softplus,
     Step,
     Tanh,
     ops,
@@ -39,6 +40,7 @@ LAYERS: dict[str, type[Layer]] = {
     "relu": Relu,
     "sigmoid": Sigmoid,
     "silu": Silu,
+    "softplus": Softplus,
     "tanh": Tanh,
     **ROWS,
 }

@@ -69,6 +69,11 @@ def sigmoid_keeps_small_values() -> None:
     assert abs(y[0] / np.exp(-80.0) - 1) < 1e-5, y
 
 
+def softplus_keeps_small_values() -> None:
+    y, _ = ops.softplus_forward(np.array([-100.0]))
+    assert abs(y[0] / np.exp(-100.0) - 1) < 1e-12, y  # log(1 + e) ≈ e
+
+
 CASES = [
     Case(
         "relu",
@@ -88,6 +93,15 @@ CASES = [
             at_tails("sigmoid", (0, 1), (0, 0)),
             sigmoid_keeps_small_values,
             keeps_nan("sigmoid"),
+        ),
+    ),
+    Case(
+        "softplus",
+        entries(3.0),
+        extra=(
+            at_tails("softplus", (0, 1e4), (0, 1)),
+            softplus_keeps_small_values,
+            keeps_nan("softplus"),
         ),
     ),
     Case("tanh", entries(), extra=(at_tails("tanh", (-1, 1), (0, 0)), keeps_nan("tanh"))),

@@ -1,6 +1,14 @@
 """Layers: ops with parameters, and the containers that hold them."""
 
-from handgrad.layers.activations import Identity, LeakyRelu, Relu, Sigmoid, Step, Tanh
+from handgrad.layers.activations import (
+    Identity,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    Softplus,
+    Step,
+    Tanh,
+)
 from handgrad.layers.affine import Affine
 from handgrad.layers.base import Layer
 from handgrad.layers.containers import Residual, Sequential
@@ -35,6 +43,7 @@ __all__ = [
     "Sigmoid",
     "Silu",
     "Softmax",
+    "Softplus",
     "Standardize",
     "Step",
     "Tanh",

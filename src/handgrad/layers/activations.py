@@ -11,6 +11,7 @@ from handgrad.ops.activations import (
     LeakyReluSaved,
     ReluSaved,
     SigmoidSaved,
+    SoftplusSaved,
     StepSaved,
     TanhSaved,
 )
@@ -111,6 +112,19 @@ class Sigmoid(Activation):
 
     def backward(self, dy: Array, saved: SigmoidSaved) -> tuple[Array, dict[str, Array]]:
         (dx,) = ops.sigmoid_backward(dy, saved)
+        return dx, {}
+
+
+class Softplus(Activation):
+    """ReLU with a round corner: y = log(1 + exp(x)). Any shape."""
+
+    flops_per_entry = 24
+
+    def forward(self, x: Array, *, training: bool) -> tuple[Array, SoftplusSaved]:
+        return ops.softplus_forward(x)
+
+    def backward(self, dy: Array, saved: SoftplusSaved) -> tuple[Array, dict[str, Array]]:
+        (dx,) = ops.softplus_backward(dy, saved)
         return dx, {}
 
 

@@ -117,6 +117,7 @@ CASES = [
         name="smoothed_weighted",
     ),
     Case("softmax_cross_entropy", classified(rows=True), name="rows"),
+    Case("softmax_cross_entropy", classified(rows=True, label_smoothing=0.2), name="rows_smoothed"),
     Case(
         "binary_cross_entropy",
         answered(),

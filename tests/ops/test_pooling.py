@@ -53,7 +53,16 @@ CASES = [
         name="padded",
         batch=3,
     ),
+    # The windows that are compiled: 2×2 and 3×3, moved by 2, also where they do not tile the image.
+    Case("max_pool2d", images(2, (4, 5), kernel=(2, 2), stride=(2, 2)), name="halved", batch=3),
+    Case(
+        "max_pool2d",
+        images(2, (4, 6), kernel=(3, 3), stride=(2, 2), padding=(1, 1)),
+        name="halved_padded",
+        batch=3,
+    ),
     Case("average_pool2d", images(2, (3, 5), kernel=(2, 3), stride=(2, 3)), batch=3),
+    Case("average_pool2d", images(2, (4, 5), kernel=(2, 2), stride=(2, 2)), name="halved", batch=3),
     Case(
         "average_pool2d",
         images(2, (5, 6), kernel=(3, 4), stride=(2, 3), padding=(1, 2)),

@@ -4,3 +4,4 @@ Keys are `Mutant.name`: function, change, statement.
 """
 
 EQUIVALENT: dict[str, str] = {}
+EQUIVALENT_KERNELS: dict[str, str] = {}  # the same, of the compiled twins

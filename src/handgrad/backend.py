@@ -1,10 +1,220 @@
-"""Which implementation of the ops runs: the reference, or (once there are any) compiled twins.
+"""Which implementation of the ops runs: the reference, or its compiled twins.
 
-Layers and losses call `ops.<op>_forward` and `ops.<op>_backward` through the name `ops` of this
-module; nothing else in the library knows which implementation answers. Twins share the
-reference's names, arguments, results and `saved`, so the choice can differ from call to call.
+Layers, losses and optimizers call `ops.<op>_forward`, `ops.<op>_backward` and `ops.<rule>_step`
+through the name `ops` of this module; nothing else in the library knows which implementation
+answers. A twin (`handgrad.kernels`) has the reference's name, arguments, results and `saved`, so
+the choice can differ from call to call.
+
+The twin answers where Numba can be imported, one is written for that name, all floating arrays of
+the call are float32 or all are float64, and nobody asked for the reference. Everything else goes
+to the reference: complex numbers, other dtypes, subclasses of arrays, shapes that a twin refuses,
+and names whose twin cannot be compiled on this machine, of which one warning is given.
 """
 
-from handgrad import ops
+import functools
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Self
 
-__all__ = ["ops"]
+import numpy as np
+
+from handgrad import kernels
+from handgrad import ops as reference
+from handgrad.checks import HandgradWarning, check_choice
+from handgrad.kernels import Unsuitable
+
+if TYPE_CHECKING:
+    from handgrad import ops
+
+__all__ = ["active", "compiled", "ops", "use"]
+
+VARIABLE = "HANDGRAD_BACKEND"
+CHOICES = ("reference", "compiled")
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+EXACT = {np.dtype(code) for code in "?bBhHiIlLqQ"}  # masks, labels, pixel numbers
+Function = Callable[..., Any]
+
+
+def from_environment() -> str:
+    """What the environment variable asks for; the twins, if it is not set.
+
+    Raises:
+        InvalidValueError: it is set to something else.
+    """
+    choice = os.environ.get(VARIABLE, "") or "compiled"
+    check_choice(choice, CHOICES, who="handgrad", which=f"the environment variable {VARIABLE}")
+    return choice
+
+
+class Thread(threading.local):
+    """What each thread asked for last."""
+
+    choice = from_environment()
+
+
+class Restore:
+    """What `use` returns: leaving its `with` block takes the choice back."""
+
+    def __init__(self, before: str) -> None:
+        self.before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _thread.choice = self.before
+
+
+def use(backend: str) -> Restore:
+    """Choose "reference" or "compiled" for the calling thread, from now on or for a `with` block.
+
+    It goes before the environment variable HANDGRAD_BACKEND, which chooses for the whole process.
+    "compiled" means compiled where it can be: without Numba the reference still answers, and a
+    warning says so.
+
+    Raises:
+        InvalidValueError: neither of the two.
+
+    >>> with use("reference"):
+    ...     print(active())
+    reference: chosen by handgrad.use
+    """
+    check_choice(backend, CHOICES, who="handgrad.use", which="backend")
+    if backend == "compiled" and not kernels.installed():
+        warn("handgrad.use: Numba is not installed, so the reference runs: pip install numba")
+    restore = Restore(_thread.choice)
+    _thread.choice = backend
+    return restore
+
+
+def active() -> str:
+    """Which implementation runs in this thread, and why, in one line."""
+    if _thread.choice == "reference":
+        by_variable = Thread.choice == "reference"
+        return f"reference: chosen by {VARIABLE if by_variable else 'handgrad.use'}"
+    if not kernels.installed():
+        return "reference: Numba is not installed (pip install numba makes many networks faster)"
+    try:
+        text = f"compiled: {kernels.describe()}"
+    except Exception as error:  # noqa: BLE001  (whatever keeps Numba from being imported)
+        return f"reference: Numba cannot be imported ({summary(error)})"
+    failed = [f"{name} ({reason})" for name, reason in sorted(_failures.items())]
+    return f"{text}; by the reference: {', '.join(failed)}" if failed else text
+
+
+def compiled() -> bool:
+    """Whether compiled code runs in this thread: it is wanted, and Numba is there."""
+    return _thread.choice == "compiled" and kernels.installed()
+
+
+_thread = Thread()
+_lock = threading.Lock()
+_twins: dict[str, Function | None] = {}  # those asked for so far; None: there is none to be had
+_failures: dict[str, str] = {}  # twins that were given up: why
+
+
+def dispatching(name: str) -> Function:
+    """The function that stands for a name that has a twin."""
+
+    @functools.wraps(getattr(reference, name))
+    def dispatched(*args: Any, **options: Any) -> Any:
+        if _thread.choice == "compiled" and suits(args, options):
+            twin = _twins[name] if name in _twins else find(name)
+            if twin is not None:
+                try:
+                    return twin(*args, **options)
+                except Unsuitable:
+                    pass
+                except Exception as error:  # noqa: BLE001  (compiling can fail in any way)
+                    answer = getattr(reference, name)(*args, **options)  # or the caller's error
+                    give_up(name, error)
+                    return answer
+        return getattr(reference, name)(*args, **options)
+
+    return dispatched
+
+
+def suits(args: tuple[Any, ...], options: dict[str, Any]) -> bool:
+    """Whether all floating arrays, `saved`'s included, are float32 or all are float64.
+
+    The first argument of every function that has a twin is an array with a gradient.
+    """
+    dtype = getattr(args[0], "dtype", None) if args else None
+    return dtype in FLOATS and of_dtype(args, dtype) and of_dtype(options.values(), dtype)
+
+
+def of_dtype(values: Iterable[Any], dtype: Any) -> bool:
+    """Whether all arrays are NumPy's own, and of this dtype or exact ones.
+
+    It stands before every call, so it is written for speed: `is` before `in`, because there is
+    one object for float32 and one for float64.
+    """
+    for value in values:
+        if type(value) is np.ndarray:
+            if value.dtype is not dtype and value.dtype not in EXACT:
+                return False
+        elif isinstance(value, tuple):
+            if not of_dtype(value, dtype):  # pyright: ignore[reportUnknownArgumentType]
+                return False
+        elif isinstance(value, np.ndarray):
+            return False
+    return True
+
+
+def find(name: str) -> Function | None:
+    """The twin of that name, or None; looked for once."""
+    with _lock:
+        if name not in _twins:
+            error = None
+            try:
+                _twins[name] = kernels.load(name) if kernels.installed() else None
+            except Exception as problem:  # noqa: BLE001  (a Numba that cannot be imported)
+                error = problem
+        else:
+            return _twins[name]
+    if error is not None:
+        give_up(name, error)
+    return _twins[name]
+
+
+def give_up(name: str, error: Exception) -> None:
+    """Let the reference answer for this name from now on; say why, the first time."""
+    first = not _failures
+    _twins[name] = None
+    _failures[name] = summary(error)
+    if first:
+        warn(
+            f"{name}: its compiled twin cannot be used here ({summary(error)}). The reference "
+            "answers in its place: slower, with the same results."
+        )
+
+
+def summary(error: Exception) -> str:
+    """An error's type and first line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def warn(text: str) -> None:
+    """Warn, and point at whoever called into handgrad."""
+    warnings.warn(text, HandgradWarning, stacklevel=3)
+
+
+class Dispatch:
+    """The names of `handgrad.ops`, those with a twin replaced by functions that choose."""
+
+    def __init__(self) -> None:
+        vars(self).update({name: getattr(reference, name) for name in reference.__all__})
+        vars(self).update({name: dispatching(name) for name in kernels.TWINS})
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reference, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(reference)
+
+
+if not TYPE_CHECKING:
+    ops = Dispatch()

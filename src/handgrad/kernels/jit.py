@@ -1,0 +1,55 @@
+"""How kernels are compiled, and the form in which they take arrays.
+
+What is chosen here, and why:
+
+- `cache`: a compiled kernel is kept on disk; the next process loads it in milliseconds.
+- `error_model="numpy"`: a division by zero gives an infinity, as in NumPy. Numba's default asks
+  before each division whether it must raise, and no loop that asks becomes vector instructions.
+- `nogil`: other threads may run meanwhile.
+- `fastmath`: sums may be taken in any order, and a product and a sum become one instruction;
+  without the first, no sum becomes vector instructions. Nothing is assumed about NaN, infinity and
+  the sign of zero: training finds an explosion by them.
+
+A kernel is a plain function of its module with sizes as arguments: few versions are compiled, and
+what is on disk is found again. It calls no kernel of another file, because Numba looks only at a
+kernel's own file to see whether what it kept is out of date.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numba import njit
+
+from handgrad.checks import Array
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "fastmath": {"reassoc", "contract"},
+}
+
+
+def compiled(function: Function) -> Function:
+    """Compile a kernel when it is first called, once for each dtype."""
+    decorate: Any = njit  # for type checkers, a kernel stays the function that it is
+    try:
+        return decorate(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # no folder that may be written to: compiled anew in each process
+        return decorate(**OPTIONS)(function)
+
+
+def dense(array: Array) -> Array:
+    """The array itself, or a copy where its memory has gaps, runs backwards or is read-only.
+
+    So Numba meets one kind of array per dtype, and compiles one version for it.
+    """
+    return array if array.flags.carray else np.array(array, order="C")
+
+
+def rows(array: Array) -> Array:
+    """The entries as a matrix: a row for each entry of the first axis."""
+    return dense(array).reshape(len(array), math.prod(array.shape[1:]))

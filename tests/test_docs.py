@@ -1,11 +1,12 @@
 """The pages made from docstrings: nothing of a derivation may be mangled on the way."""
 
+import importlib
 import inspect
 import re
 
 import handgrad.ops
 from docstring_markdown import fenced, markdown
-from handgrad_reference import code_without_docstring, op_page, signature
+from handgrad_reference import code_without_docstring, op_page, reference_pages, signature
 from mutate import OPS
 
 
@@ -64,3 +65,12 @@ def test_every_op_has_its_page_with_its_equations() -> None:
                 document = inspect.getdoc(function) or ""
                 for equation in re.findall(r"^ +(\(\d+\) .*)$", document, re.MULTILINE):
                     assert equation in fences, f"{name}: {equation}"
+
+
+def test_everything_on_the_pages_is_where_they_say() -> None:
+    named = re.compile(r"^`+\{py:(?:function|class)\} (\w+).*\n:module: ([\w.]+)$", re.MULTILINE)
+    places = {place for _, page in reference_pages() for place in named.findall(page)}
+    assert ("Network", "handgrad.network") in places
+    assert ("relu_forward", "handgrad.ops") in places
+    gone = [f"{m}.{n}" for n, m in places if not hasattr(importlib.import_module(m), n)]
+    assert not gone

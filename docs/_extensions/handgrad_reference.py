@@ -23,7 +23,7 @@ from docstring_markdown import escape, fenced, markdown
 
 ROOT = Path(__file__).parents[2]
 # Insides, and what has pages of its own.
-WITHOUT_PAGE = {"__main__", "backend", "cli", "examples", "files", "network_file", "ops"}
+WITHOUT_PAGE = {"__main__", "cli", "examples", "files", "ops"}
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -102,7 +102,9 @@ def op_page(module: ModuleType) -> str:
         if heading != op:
             op = heading
             parts.append(f"## {heading.replace('_', ' ')}")
-        parts.append(directive("function", name, function, module="handgrad.ops"))
+        named = getattr(handgrad.ops, name, None) is function
+        home = "handgrad.ops" if named else module.__name__
+        parts.append(directive("function", name, function, module=home))
         parts.append(fenced("python", code_without_docstring(function)))
     records = list(own(module, inspect.isclass))
     if records:
@@ -202,7 +204,8 @@ def last_name(module: ModuleType) -> str:
 def first_line(module: ModuleType) -> str:
     """The sentence that opens a module's docstring, without the page's title before it."""
     line = (inspect.getdoc(module) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
-    return escape(line.removeprefix(f"{page_title(module)}: "))
+    line = line.removeprefix(f"{page_title(module)}: ")
+    return escape(line[:1].upper() + line[1:])
 
 
 # -- one function or class ----------------------------------------------------------------------

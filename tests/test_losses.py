@@ -106,7 +106,8 @@ def test_classifiers_take_classes_and_name_themselves(loss: Callable[[], Loss]) 
 @pytest.mark.parametrize("loss", REGRESSIONS)
 def test_regressions_take_a_column_and_name_themselves(loss: Callable[[], Loss]) -> None:
     assert loss().prepare([1, 2], (1,), "float32").shape == (2, 1)
-    with pytest.raises(DtypeError, match=f"^{type(loss()).__name__}: targets must hold real numbers"):
+    name = type(loss()).__name__
+    with pytest.raises(DtypeError, match=f"^{name}: targets must hold real numbers"):
         loss().prepare(["a"], (1,), "float32")
 
 

@@ -27,6 +27,7 @@ class Optimizer:
         decay_all: whether everything decays. By default biases and the parameters of norms do not.
         steps: how many steps were made.
         state: {parameter: {slot: array}}.
+        owner: the network that `state` belongs to, once a `Trainer` has used the optimizer.
     """
 
     slots: tuple[str, ...] = ()
@@ -42,6 +43,20 @@ class Optimizer:
         self.decay_all = bool(decay_all)
         self.steps = 0
         self.state: dict[str, dict[str, Array]] = {}
+        self.owner: object = None
+
+    def claim(self, owner: object) -> None:
+        """Belong to one network; a second one is refused, for its parameters may have equal names.
+
+        Raises:
+            InvalidValueError: the optimizer remembers gradients of another network.
+        """
+        if self.owner not in {None, owner} and any(self.state.values()):
+            raise InvalidValueError(
+                f"{type(self).__name__}: an optimizer must serve one network, but this one "
+                "remembers the gradients of another. Make a new one."
+            )
+        self.owner = owner
 
     def step(
         self,

@@ -3,7 +3,14 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from handgrad.checks import Array, InvalidValueError, check_choice, check_count, check_number
+from handgrad.checks import (
+    Array,
+    DtypeError,
+    InvalidValueError,
+    check_choice,
+    check_count,
+    check_number,
+)
 
 if TYPE_CHECKING:
     from handgrad.training.trainer import Trainer
@@ -14,7 +21,8 @@ class Callback:
 
     Override what you need; each call gets the trainer, whose `position`, `history`, `running` and
     `network` tell everything. What a callback must remember to go on after a resume goes into
-    `state`, which is saved and given back.
+    `state`, which is saved and given back. Callbacks are told in their order: one that writes
+    `trainer.state()` down comes last, so that the others have already seen the epoch.
     """
 
     def on_start(self, trainer: "Trainer") -> None:
@@ -40,6 +48,9 @@ class Callback:
 class Watch(Callback):
     """The base of callbacks that watch one column of the history for its best value.
 
+    A trainer's first epoch starts it afresh, so that it can serve one trainer after another; a
+    second `fit` of one trainer goes on.
+
     Args:
         metric: the column, "validation_loss" for example.
         mode: "min" or "max": what is better. By default "min" for losses and errors, else "max".
@@ -48,6 +59,8 @@ class Watch(Callback):
 
     def __init__(self, metric: str, *, mode: str | None = None, min_delta: float = 0.0) -> None:
         who = type(self).__name__
+        if not isinstance(metric, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DtypeError(f"{who}: metric must be a column's name, but is {metric!r:.100}.")
         if mode is None:
             mode = "min" if metric.endswith(("loss", "error")) else "max"
         check_choice(mode, ("min", "max"), who=who, which="mode")
@@ -55,8 +68,16 @@ class Watch(Callback):
         self.metric = metric
         self.mode = mode
         self.min_delta = min_delta
-        self.best = math.inf if mode == "min" else -math.inf
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new."""
+        self.best = math.inf if self.mode == "min" else -math.inf
         self.best_epoch = 0
+
+    def on_start(self, trainer: "Trainer") -> None:
+        if trainer.position.epoch == 0:
+            self.forget()
 
     def improved(self, trainer: "Trainer") -> bool:
         """Whether the newest row is the best so far (which it then is remembered as)."""
@@ -94,6 +115,9 @@ class EarlyStopping(Watch):
         super().__init__(metric, mode=mode, min_delta=min_delta)
         check_count(patience, who="EarlyStopping", which="patience")
         self.patience = patience
+
+    def forget(self) -> None:
+        super().forget()
         self.waited = 0
 
     def on_epoch(self, trainer: "Trainer") -> None:
@@ -116,6 +140,9 @@ class BestSoFar(Watch):
         self, metric: str = "validation_loss", *, mode: str | None = None, min_delta: float = 0.0
     ) -> None:
         super().__init__(metric, mode=mode, min_delta=min_delta)
+
+    def forget(self) -> None:
+        super().forget()
         self.arrays: dict[str, Array] = {}
 
     def on_epoch(self, trainer: "Trainer") -> None:

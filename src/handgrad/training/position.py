@@ -14,18 +14,25 @@ class Position:
         first_epoch: the value of `epoch` when this call of `fit` began.
         epochs: how many epochs this call makes.
         step: steps done in the epoch under way.
-        steps_per_epoch: steps of a whole epoch.
+        rows: examples of one epoch.
+        batch_size: examples of one step.
     """
 
     epoch: int = 0
     first_epoch: int = 0
     epochs: int = 0
     step: int = 0
-    steps_per_epoch: int = 0
+    rows: int = 0
+    batch_size: int = 1
 
-    def start(self, epochs: int, steps_per_epoch: int) -> "Position":
+    def start(self, epochs: int, rows: int, batch_size: int) -> "Position":
         """The position at the start of a call of `fit`."""
-        return Position(self.epoch, self.epoch, epochs, 0, steps_per_epoch)
+        return Position(self.epoch, self.epoch, epochs, 0, rows, batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of a whole epoch; the last one may have fewer examples."""
+        return -(-self.rows // self.batch_size)
 
     @property
     def last_epoch(self) -> int:

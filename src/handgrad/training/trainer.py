@@ -1,41 +1,40 @@
 """The Trainer: batches, steps, epochs, and everything a run needs to go on, as one value."""
 
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from handgrad import metrics as metric_functions
 from handgrad.checks import (
     Array,
     InvalidValueError,
-    ShapeError,
     check_count,
-    check_finite,
+    check_kind,
     check_number,
-    check_shape,
-    shape_text,
 )
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Optimizer, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
+from handgrad.training.arguments import (
+    Metric,
+    measure,
+    prepare_callbacks,
+    prepare_examples,
+    prepare_metrics,
+    prepare_validation,
+    prepare_weights,
+)
 from handgrad.training.callbacks import Callback
-from handgrad.training.diagnosis import explain_non_finite
+from handgrad.training.diagnosis import explain_non_finite, lost_parameters
 from handgrad.training.history import History
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
 
-Metric = Callable[[Array, Array], float]
 Augment = Callable[[Array, np.random.Generator], Array]
-DEFAULT_METRICS: dict[str, dict[str, Metric]] = {
-    "softmax": {"accuracy": metric_functions.accuracy},
-    "sigmoid": {"accuracy": metric_functions.binary_accuracy},
-    "scores": {"accuracy": metric_functions.accuracy},
-    "linear": {"mean_absolute_error": metric_functions.mean_absolute_error},
-}
 
 
 class Trainer:
@@ -45,7 +44,8 @@ class Trainer:
         network: what is trained, in place.
         loss: what is made small.
         optimizer: how.
-        schedule: what happens to the learning rate (constant by default).
+        schedule: what happens to the learning rate (constant by default). The trainer keeps a
+            copy, so that one schedule can serve many trainers.
         penalty: L1 or L2 on the weights, added to the loss.
         clip_norm: the largest norm that all gradients together may have.
         metrics: {name: function (outputs, labels) -> float}; by default accuracy for classifiers
@@ -77,6 +77,13 @@ class Trainer:
         augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
+        check_kind(network, Network, who="Trainer", which="network")
+        check_kind(loss, Loss, who="Trainer", which="loss")
+        check_kind(optimizer, Optimizer, who="Trainer", which="optimizer")
+        if schedule is not None:
+            check_kind(schedule, Schedule, who="Trainer", which="schedule")
+        if penalty is not None:
+            check_kind(penalty, Penalty, who="Trainer", which="penalty")
         check_count(seed, who="Trainer", which="seed", low=0)
         if clip_norm is not None:
             check_number(clip_norm, who="Trainer", which="clip_norm", low=0, open_low=True)
@@ -84,10 +91,10 @@ class Trainer:
         self.network = network
         self.loss = loss
         self.optimizer = optimizer
-        self.schedule = schedule if schedule is not None else Constant()
+        self.schedule = Constant() if schedule is None else copy.deepcopy(schedule)
         self.penalty = penalty
         self.clip_norm = clip_norm
-        self.metrics = dict(DEFAULT_METRICS[loss.head] if metrics is None else metrics)
+        self.metrics = prepare_metrics(metrics, loss)
         self.augment = augment
         self.seed = seed
         self.history = History()
@@ -133,14 +140,17 @@ class Trainer:
         """
         check_count(epochs, who="Trainer.fit", which="epochs")
         check_count(batch_size, who="Trainer.fit", which="batch_size")
-        x, labels = self._prepare("", x, labels)
-        weights = self._prepare_weights(sample_weight, len(x))
+        network, loss = self.network, self.loss
+        x, labels = prepare_examples(network, loss, x, labels)
+        weights = prepare_weights(sample_weight, len(x), network.dtype)
         validation = None
         if validation_data is not None:
-            validation = self._prepare("validation ", *validation_data)
-        self.callbacks = tuple(callbacks)
+            validation = prepare_validation(network, loss, validation_data)
+        if resume is None:
+            self.optimizer.claim(network)
+        self.callbacks = prepare_callbacks(callbacks)
         self.stopped = None
-        self.position = self.position.start(epochs, -(-len(x) // batch_size))
+        self.position = self.position.start(epochs, len(x), batch_size)
         if resume is not None:
             restore(self, resume)
         try:
@@ -167,6 +177,7 @@ class Trainer:
         position = self.position
         if position.step == 0:
             self.running = Running()
+        self._learning = self.network.trainable(), self.network.decayed()  # freezing is by epochs
         order = np.random.default_rng((self.seed, position.epoch)).permutation(len(x))
         while position.step < position.steps_per_epoch:
             rows = order[position.step * batch_size : (position.step + 1) * batch_size]
@@ -175,6 +186,9 @@ class Trainer:
             self.running.seconds += time.perf_counter() - started
             started = time.perf_counter()
             self._tell("on_step")
+        lost = lost_parameters(self)  # by the last step; what another spoils, the next one finds
+        if lost is not None:
+            raise lost
         position.step = 0
         position.epoch += 1
         row: dict[str, Any] = {"epoch": position.epoch, **self.running.means()}
@@ -199,10 +213,13 @@ class Trainer:
         with np.errstate(all="ignore"):  # what overflows is found and explained below
             outputs, saved = network.forward(x, training=True)
             loss, loss_saved = self.loss.forward(outputs, labels=labels, sample_weight=weights)
-            (doutputs,) = self.loss.backward(loss.dtype.type(1), loss_saved)
+            (doutputs,) = self.loss.backward(outputs.dtype.type(1), loss_saved)
             _, grads = network.backward(doutputs, saved)
         total = float(loss)
-        params, decayed = network.trainable(), network.decayed()
+        params, decayed = self._learning
+        for name in params:
+            if name not in grads:
+                raise InvalidValueError(f"Trainer: backward gave no gradient of {name}.")
         if self.penalty is not None:
             total += self.penalty.add(params, grads, decayed)
         norm = clip_by_norm({name: grads[name] for name in params}, self.clip_norm)
@@ -210,9 +227,10 @@ class Trainer:
             network.set_generators(generators)
             raise explain_non_finite(self, x, labels, weights)
         scale = self.schedule.factor(position.fraction(), position.epochs)
-        self.optimizer.step(params, grads, scale=scale, decayed=decayed)
+        with np.errstate(all="ignore"):
+            self.optimizer.step(params, grads, scale=scale, decayed=decayed)
         network.commit(saved)
-        values = {name: function(outputs, labels) for name, function in self.metrics.items()}
+        values = measure(self.metrics, outputs, labels)
         self.running.add(len(x), {"loss": total, **values}, scale)
 
     # -- measuring --------------------------------------------------------------------------
@@ -224,12 +242,13 @@ class Trainer:
 
         The loss is the data's alone, without the penalty.
         """
-        x, labels = self._prepare("", x, labels)
-        weights = self._prepare_weights(sample_weight, len(x))
-        outputs = self.network.predict(x, batch_size=batch_size)
-        loss, _ = self.loss.forward(outputs, labels=labels, sample_weight=weights)
-        values = {name: function(outputs, labels) for name, function in self.metrics.items()}
-        return {"loss": float(loss), **values}
+        network = self.network
+        x, labels = prepare_examples(network, self.loss, x, labels)
+        weights = prepare_weights(sample_weight, len(x), network.dtype)
+        with np.errstate(all="ignore"):  # a network that explodes has loss NaN, not a warning
+            outputs = network.predict(x, batch_size=batch_size)
+            loss, _ = self.loss.forward(outputs, labels=labels, sample_weight=weights)
+            return {"loss": float(loss), **measure(self.metrics, outputs, labels)}
 
     # -- everything needed to go on ---------------------------------------------------------
 
@@ -238,40 +257,11 @@ class Trainer:
 
         Parameters, kept state, the optimizer's slots and step, the schedule, every generator, the
         position in the epoch, the epoch's running means, the history and the callbacks' memory.
-        Give it to `fit(resume=…)`, with the same data and options, to continue bit for bit.
+        Give it to `fit(resume=…)`, with the same data and options, to continue bit for bit. A
+        callback that takes it comes last in the list, when the others have seen the epoch.
         """
         return capture(self)
-
-    # -- arguments --------------------------------------------------------------------------
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
             getattr(callback, event)(self)
-
-    def _prepare(self, which: str, x: Any, labels: Any) -> tuple[Array, Array]:
-        """Check data once, before the first step."""
-        network = self.network
-        x = np.asarray(x)
-        network.check_batch(x, which=f"{which}x")
-        check_finite(x, who="Trainer", which=f"{which}x", cure="Remove or fill those examples.")
-        labels = self.loss.prepare(labels, network.output_shape, network.dtype)
-        if len(x) != len(labels):
-            raise ShapeError(
-                f"Trainer: {which}x and {which}labels must have the same number of rows, "
-                f"but have shapes {shape_text(x.shape)} and {shape_text(labels.shape)}."
-            )
-        if not len(x):
-            raise InvalidValueError(f"Trainer: {which}x must have at least one row, but is empty.")
-        return x, labels
-
-    def _prepare_weights(self, weights: Any, rows: int) -> Array | None:
-        if weights is None:
-            return None
-        weights = np.asarray(weights, self.network.dtype)
-        check_shape(weights, (rows,), who="Trainer", which="sample_weight")
-        check_finite(weights, who="Trainer", which="sample_weight")
-        if (weights < 0).any() or not weights.any():
-            raise InvalidValueError(
-                "Trainer: sample_weight must be at least 0 everywhere and above 0 somewhere."
-            )
-        return weights

@@ -2,11 +2,12 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 
 import handgrad.ops
 from docstring_markdown import fenced, markdown
-from handgrad_reference import code_without_docstring, op_page, reference_pages, signature
+from handgrad_reference import ROOT, code_without_docstring, op_page, reference_pages, signature
 from mutate import OPS
 
 
@@ -74,3 +75,12 @@ def test_everything_on_the_pages_is_where_they_say() -> None:
     assert ("relu_forward", "handgrad.ops") in places
     gone = [f"{m}.{n}" for n, m in places if not hasattr(importlib.import_module(m), n)]
     assert not gone
+
+
+def test_the_architecture_names_every_room() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rooms = [info.name + "/" * info.ispkg for info in pkgutil.iter_modules(handgrad.__path__)]
+    names = [room if room.endswith("/") else f"{room}.py" for room in rooms]
+    missing = [name for name in names if name != "__main__.py" and f"`{name}`" not in text]
+    assert not missing
+    assert len(text.split()) < 650, "ARCHITECTURE.md is one page"

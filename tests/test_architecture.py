@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import handgrad
+import handgrad.kernels
 import handgrad.ops
 from mutate import OPS, load
 
@@ -43,12 +44,17 @@ ORDER = [
     {"cli"},
     {"__init__", "__main__"},
 ]
+UPWARD = {  # the imports that go the other way, and why
+    ("network", "plans"): "streaming predict: asked for at its first call, if it is to be compiled",
+}
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
-HEAVY = {"PIL", "matplotlib", "rich", "safetensors", "typer"}
+HEAVY = {"PIL", "llvmlite", "matplotlib", "numba", "rich", "safetensors", "typer"}
+COMPILED = {"kernels", "plans"}  # the only parts with Numba; imported when a kernel is first needed
 UNSAFE_MODULES = {"dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
 
 MAX_FILE, MAX_FUNCTION = 300, 40
+MIN_IDEA = 3  # lines that say what a kernel file's idea is
 LONG_FILES: dict[str, str] = {}  # path in src/handgrad: why it may be longer
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
@@ -100,6 +106,13 @@ def run_at_import(tree: ast.Module) -> Iterator[ast.stmt]:
         ]
 
 
+def imported_at_once(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import that importing a module runs."""
+    for statement in run_at_import(tree):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield from imports(statement)
+
+
 def refuse(broken: list[str], rule: str) -> None:
     """Fail with every place that breaks a rule."""
     assert not broken, f"{rule}:\n" + "\n".join(broken)
@@ -122,6 +135,7 @@ def test_imports_point_one_way() -> None:
         and (other := module.partition(".")[2].split(".")[0]) != unit(path)
         and LEVEL.get(other, len(ORDER)) >= LEVEL.get(unit(path), 0)
         and unit(path) != "__init__"
+        and (unit(path), other) not in UPWARD
     ]
     refuse(broken, "imports point one way, in the order of ORDER")
 
@@ -143,12 +157,34 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
         f"{path}:{line}: imports {module}"
         for path, tree in sources()
         if unit(path) != "cli"
-        for statement in run_at_import(tree)
-        if isinstance(statement, ast.Import | ast.ImportFrom)
-        for line, module in imports(statement)
-        if module.split(".")[0] in HEAVY
+        for line, module in imported_at_once(tree)
+        if (name := module.split(".")[0]) in HEAVY
+        and not (unit(path) in COMPILED and name in {"llvmlite", "numba"})
     ]
     refuse(broken, f"{', '.join(sorted(HEAVY))} are imported inside functions, outside cli/")
+
+
+def test_numba_appears_only_in_kernels_and_plans() -> None:
+    broken = [
+        f"{path}:{line}: imports {module}"
+        for path, tree in sources()
+        if unit(path) not in COMPILED
+        for line, module in imports(tree)
+        if module.split(".")[0] in {"llvmlite", "numba"}
+    ]
+    refuse(broken, "only kernels/ and plans/ know Numba")
+
+
+def test_kernels_are_imported_when_they_are_needed() -> None:
+    broken = [
+        f"{path}:{line}: imports {module}"
+        for path, tree in sources()
+        if unit(path) not in COMPILED or path == "kernels/__init__.py"
+        for line, module in imported_at_once(tree)
+        if module.startswith(("handgrad.kernels.", "handgrad.plans."))
+        and not hasattr(handgrad.kernels, module.rpartition(".")[2])
+    ]
+    refuse(broken, "kernels and plans, which import Numba, are imported inside functions")
 
 
 def test_nothing_runs_code_from_data() -> None:
@@ -298,6 +334,44 @@ def test_ops_check_nothing() -> None:
             if isinstance(node, ast.keyword) and node.arg == "out" and path != "ops/updates.py":
                 broken.append(f"{path}:{node.lineno}: out=")
     refuse(broken, "ops/ has no validation and no out=: layers check, once")
+
+
+# -- kernels --------------------------------------------------------------------------------------
+
+
+def test_a_kernel_file_says_how_it_goes_about_it() -> None:
+    broken = [
+        f"{path}: {lines} lines"
+        for path, tree in sources()
+        if unit(path) == "kernels"
+        and (lines := len((ast.get_docstring(tree) or "").splitlines())) < MIN_IDEA
+    ]
+    refuse(broken, f"a kernel file begins with its idea, in at least {MIN_IDEA} lines")
+
+
+def test_a_kernel_calls_no_kernel_of_another_file() -> None:
+    broken: list[str] = []
+    for path, tree in sources():
+        if unit(path) != "kernels":
+            continue
+        elsewhere = {
+            alias.asname or alias.name
+            for statement in tree.body
+            if isinstance(statement, ast.ImportFrom)
+            and (statement.module or "").startswith("handgrad")
+            for alias in statement.names
+        }
+        for function in tree.body:
+            if isinstance(function, ast.FunctionDef) and is_compiled(function):
+                nodes = [node for each in function.body for node in ast.walk(each)]
+                used = {node.id for node in nodes if isinstance(node, ast.Name)} & elsewhere
+                broken += [f"{path}:{function.lineno}: {function.name} uses {u}" for u in used]
+    refuse(broken, "a kernel on disk is out of date when its own file changed, and only then")
+
+
+def is_compiled(function: ast.FunctionDef) -> bool:
+    """Whether a function carries the decorator of `kernels/jit.py`."""
+    return any(isinstance(d, ast.Name) and d.id == "compiled" for d in function.decorator_list)
 
 
 # -- public names -------------------------------------------------------------------------------

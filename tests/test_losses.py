@@ -23,9 +23,9 @@ from handgrad import (
     SoftmaxCrossEntropy,
     Trainer,
     class_weights,
-    ops,
     sample_weights,
 )
+from handgrad.backend import ops
 from handgrad.checks import DtypeError, InvalidValueError, ShapeError
 from handgrad.metrics import confusion_matrix, precision_recall_f1
 

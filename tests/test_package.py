@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("PIL", "matplotlib", "rich", "safetensors", "typer")
+HEAVY = ("PIL", "matplotlib", "numba", "rich", "safetensors", "typer")
 ROUNDS = 7
 
 

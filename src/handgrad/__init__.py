@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what type checkers and readers see; `__getattr__` does it when it is needed
+    from handgrad.backend import use
     from handgrad.gradcheck import (
         check_network,
         check_op,
@@ -129,9 +130,11 @@ __all__ = [
     "numerical_diff",
     "numerical_gradient",
     "sample_weights",
+    "use",
 ]
 
 _HOMES = (
+    "backend",
     "gradcheck",
     "labels",
     "layers",

@@ -15,7 +15,7 @@ import functools
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -33,7 +33,9 @@ __all__ = ["active", "compiled", "ops", "use"]
 VARIABLE = "HANDGRAD_BACKEND"
 CHOICES = ("reference", "compiled")
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
-EXACT = {np.dtype(code) for code in "?bBhHiIlLqQ"}  # masks, labels, pixel numbers
+# What else may stand beside floats: labels, masks and weights; masks and the winners of pooling.
+IN_OPTIONS = {np.dtype(code) for code in "?bBhHiIlLqQ"}
+IN_SAVED = {np.dtype(np.bool_), np.dtype(np.int32)}
 Function = Callable[..., Any]
 
 
@@ -142,23 +144,23 @@ def suits(args: tuple[Any, ...], options: dict[str, Any]) -> bool:
     The first argument of every function that has a twin is an array with a gradient.
     """
     dtype = getattr(args[0], "dtype", None) if args else None
-    return dtype in FLOATS and of_dtype(args, dtype) and of_dtype(options.values(), dtype)
+    return dtype in FLOATS and fit(args, dtype, ()) and fit(options.values(), dtype, IN_OPTIONS)
 
 
-def of_dtype(values: Iterable[Any], dtype: Any) -> bool:
-    """Whether all arrays are NumPy's own, and of this dtype or exact ones.
+def fit(values: Iterable[Any], dtype: Any, others: Container[Any]) -> bool:
+    """Whether all arrays are NumPy's own, and of this dtype or of one of the others.
 
     It stands before every call, so it is written for speed: `is` before `in`, because there is
     one object for float32 and one for float64.
     """
     for value in values:
         if type(value) is np.ndarray:
-            if value.dtype is not dtype and value.dtype not in EXACT:
+            if value.dtype is not dtype and value.dtype not in others:
                 return False
         elif isinstance(value, tuple):
-            if not of_dtype(value, dtype):  # pyright: ignore[reportUnknownArgumentType]
+            if not fit(value, dtype, IN_SAVED):  # pyright: ignore[reportUnknownArgumentType]
                 return False
-        elif isinstance(value, np.ndarray):
+        elif isinstance(value, np.ndarray | list):
             return False
     return True
 
@@ -198,8 +200,13 @@ def summary(error: Exception) -> str:
 
 
 def warn(text: str) -> None:
-    """Warn, and point at whoever called into handgrad."""
-    warnings.warn(text, HandgradWarning, stacklevel=3)
+    """Warn, and point at the line that called into handgrad."""
+    import inspect
+
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("handgrad."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, HandgradWarning, stacklevel=level)
 
 
 class Dispatch:

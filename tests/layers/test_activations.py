@@ -21,8 +21,8 @@ from handgrad import (
     Softplus,
     Step,
     Tanh,
-    ops,
 )
+from handgrad.backend import ops
 from handgrad.checks import (
     DtypeError,
     HandgradError,

@@ -11,8 +11,8 @@ from handgrad import (
     Network,
     SoftmaxCrossEntropy,
     Trainer,
-    ops,
 )
+from handgrad.backend import ops
 from handgrad.checks import DtypeError, InvalidValueError, ShapeError
 
 Norm = type[BatchNorm] | type[LayerNorm]

@@ -14,8 +14,8 @@ from handgrad import (
     Layer,
     MaxPool2d,
     Network,
-    ops,
 )
+from handgrad.backend import ops
 from handgrad.checks import DtypeError, InvalidValueError, ShapeError
 from handgrad.layers.describe import describe, known_layers, make
 

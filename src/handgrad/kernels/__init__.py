@@ -13,6 +13,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+__all__ = ["TWINS", "Unsuitable", "describe", "installed", "load", "require"]
+
 # {the name of a twin: its module}. A twin that is not clearly faster than its reference, at the
 # sizes of MNIST networks, is not written.
 TWINS: dict[str, str] = {

@@ -32,7 +32,7 @@ ORDER = [
     {"backend"},
     {"layers"},
     {"losses", "metrics", "optimizers", "regularizers", "schedules"},
-    {"inspection", "network_file", "parameters", "summary"},
+    {"heads", "inspection", "network_file", "parameters", "summary"},
     {"network"},
     {"plans"},
     {"graph"},
@@ -58,6 +58,7 @@ MIN_IDEA = 3  # lines that say what a kernel file's idea is
 LONG_FILES: dict[str, str] = {}  # path in src/handgrad: why it may be longer
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
+    "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
 }
 NO_BACKWARD = {"step": "its slope is 0 wherever it has one, so there is nothing to learn from"}
 

@@ -22,8 +22,6 @@ from handgrad.layers import Layer, LogSoftmax, Sequential, Sigmoid, Softmax
 from handgrad.ops.losses import BinaryCrossEntropySaved, HingeSaved, SoftmaxCrossEntropySaved
 from handgrad.ops.regression_losses import HalfSquaredErrorSaved, HuberSaved, MeanSquaredErrorSaved
 
-HEADS = ("softmax", "sigmoid", "scores", "linear")  # what outputs can mean under a loss
-
 
 class Loss:
     """The base of losses.

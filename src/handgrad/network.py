@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from handgrad.backend import ops
+from handgrad.backend import compiled
 from handgrad.checks import (
     Array,
     DtypeError,
@@ -20,13 +20,12 @@ from handgrad.checks import (
     check_count,
     check_shape,
 )
+from handgrad.heads import HEADS, classes, probabilities
 from handgrad.inspection import Inspection, inspect_container, usual_loss
-from handgrad.layers import Sigmoid, Softmax
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe_all, known_layers, make_all
-from handgrad.losses import HEADS, Loss
-from handgrad.metrics import classes_of
+from handgrad.losses import Loss
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
@@ -147,10 +146,21 @@ class Network:
         check_count(batch_size, who="Network.predict", which="batch_size")
         x = self.check_batch(x)
         outputs = [
-            self.forward(x[start : start + batch_size])[0]
+            self._predict_batch(x[start : start + batch_size], batch_size)
             for start in range(0, max(len(x), 1), batch_size)
         ]
         return np.concatenate(outputs)
+
+    def _predict_batch(self, x: Array, batch_size: int) -> Array:
+        """The outputs of one batch, by a plan where there is one for this network."""
+        if compiled():
+            from handgrad.plans import predict
+
+            self.check_batch(x)
+            outputs = predict(self, x, min(batch_size, max(len(x), 1)))
+            if outputs is not None:
+                return outputs
+        return self.forward(x)[0]
 
     def predict_proba(self, x: Any, *, batch_size: int = 256) -> Array:
         """Probabilities: softmax of K logits, (N, K); or, for one logit, (N, 2): of class 0 and 1.
@@ -161,37 +171,11 @@ class Network:
         Raises:
             InvalidValueError: the network was trained with a loss whose outputs are no logits.
         """
-        outputs = self.predict(x, batch_size=batch_size)
-        head = self.head or self._guess_head()
-        check_shape(outputs, ("N", "K"), who="Network.predict_proba", which="the output")
-        if head == "probabilities":
-            return outputs
-        if head == "softmax":
-            return ops.softmax_forward(outputs)[0]
-        if head == "sigmoid":
-            p = ops.sigmoid_forward(outputs)[0]
-            return np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
-        raise InvalidValueError(
-            f"Network.predict_proba: the loss that the network was trained with has head {head!r}: "
-            "its outputs are no logits. Use predict()."
-        )
+        return probabilities(self.predict(x, batch_size=batch_size), self.head, self.layers)
 
     def predict_classes(self, x: Any, *, batch_size: int = 256) -> Array:
         """The most probable class of each row, (N,) integers."""
-        several = self.head == "sigmoid" and self.output_shape != (1,)
-        if self.head == "linear" or several:
-            cure = "predict_proba(x) > 0.5" if several else "predict()"
-            raise InvalidValueError(
-                "Network.predict_classes: the network was not trained to choose one class per row. "
-                f"Use {cure}."
-            )
-        return classes_of(self.predict(x, batch_size=batch_size))
-
-    def _guess_head(self) -> str:
-        """What the outputs of a network that was not trained here mean."""
-        if self.layers and isinstance(self.layers[-1], Softmax | Sigmoid):
-            return "probabilities"
-        return "sigmoid" if self.output_shape == (1,) else "softmax"
+        return classes(self.predict(x, batch_size=batch_size), self.head)
 
     def summary(self) -> Summary:
         """Layers, shapes, parameters, operations and memory; `print(network.summary())`."""

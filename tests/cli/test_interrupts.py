@@ -111,7 +111,7 @@ def short(out: str) -> tuple[object, ...]:
 def test_within_the_first_epoch_the_network_of_now_is_kept(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    end_at(monkeypatch, "handgrad.network.Network.commit")
+    end_at(monkeypatch, "handgrad.training.callbacks.Callback.on_step")
     done = call(*short("run"))
     assert done.status == 130
     assert "stopped by Ctrl-C in epoch 1 of 1. No epoch was finished; the network as it" in done.err

@@ -33,6 +33,7 @@ from handgrad.training.diagnosis import explain_non_finite, lost_parameters
 from handgrad.training.history import History
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
+from handgrad.training.steps import make_step
 
 Augment = Callable[[Array, np.random.Generator], Array]
 
@@ -150,6 +151,7 @@ class Trainer:
             self.optimizer.claim(network)
         self.callbacks = prepare_callbacks(callbacks)
         self.stopped = None
+        self._compute = make_step(self.network, self.loss, min(batch_size, len(x)))
         self.position = self.position.start(epochs, len(x), batch_size)
         if resume is not None:
             restore(self, resume)
@@ -211,11 +213,7 @@ class Trainer:
             x = self.augment(x, rng)
         generators = network.generators()
         with np.errstate(all="ignore"):  # what overflows is found and explained below
-            outputs, saved = network.forward(x, training=True)
-            loss, loss_saved = self.loss.forward(outputs, labels=labels, sample_weight=weights)
-            (doutputs,) = self.loss.backward(outputs.dtype.type(1), loss_saved)
-            _, grads = network.backward(doutputs, saved)
-        total = float(loss)
+            total, outputs, grads, new_state = self._compute(x, labels, weights)
         params, decayed = self._learning
         for name in params:
             if name not in grads:
@@ -229,7 +227,8 @@ class Trainer:
         scale = self.schedule.factor(position.fraction(), position.epochs)
         with np.errstate(all="ignore"):
             self.optimizer.step(params, grads, scale=scale, decayed=decayed)
-        network.commit(saved)
+        for name, value in new_state.items():
+            network.state[name] = value
         values = measure(self.metrics, outputs, labels)
         self.running.add(len(x), {"loss": total, **values}, scale)
 

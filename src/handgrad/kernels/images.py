@@ -1,0 +1,235 @@
+"""Pooling, batch norm and sums over positions for images that lie channels last, compiled.
+
+The channels of a position lie side by side, so every loop's innermost part runs over channels and
+becomes vector instructions. As in `windows.py`, `x_at` says where x lies (start, steps to the next
+image, row and position), `size` is (rows, columns, channels), and every function takes the images
+lo … hi − 1 of a batch. Sums are added to what `total` holds already.
+"""
+
+from handgrad.checks import Array
+from handgrad.kernels.jit import compiled
+from handgrad.kernels.windows import Four, Three
+
+Two = tuple[int, int]
+
+
+@compiled
+def channel_sums(lo: int, hi: int, x: Array, x_at: Four, size: Three, total: Array) -> None:
+    """total[c] += Σ x over images and positions."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                values = x[start : start + channels]
+                for c in range(channels):
+                    total[c] += values[c]
+
+
+@compiled
+def centered_squares(
+    lo: int, hi: int, x: Array, x_at: Four, size: Three, mean: Array, total: Array
+) -> None:
+    """total[c] += Σ (x − mean[c])² over images and positions."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                values = x[start : start + channels]
+                for c in range(channels):
+                    centered = values[c] - mean[c]
+                    total[c] += centered * centered
+
+
+@compiled
+def scale_and_shift(
+    lo: int,
+    hi: int,
+    x: Array,
+    x_at: Four,
+    size: Three,
+    scale: Array,
+    shift: Array,
+    y: Array,
+    y_at: Four,
+) -> None:
+    """Write y = x · scale[c] + shift[c]."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                place = y_at[0] + n * y_at[1] + i * y_at[2] + j * y_at[3]
+                values, out = x[start : start + channels], y[place : place + channels]
+                for c in range(channels):
+                    out[c] = values[c] * scale[c] + shift[c]
+
+
+@compiled
+def batch_norm_sums(
+    lo: int,
+    hi: int,
+    x: Array,
+    x_at: Four,
+    dy: Array,
+    dy_at: Four,
+    size: Three,
+    mean: Array,
+    total: Array,
+    total_scaled: Array,
+) -> None:
+    """total[c] += Σ dy and total_scaled[c] += Σ dy (x − mean[c])."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
+                values, d = x[start : start + channels], dy[place : place + channels]
+                for c in range(channels):
+                    total[c] += d[c]
+                    total_scaled[c] += d[c] * (values[c] - mean[c])
+
+
+@compiled
+def batch_norm_dx(
+    lo: int,
+    hi: int,
+    x: Array,
+    x_at: Four,
+    dy: Array,
+    dy_at: Four,
+    size: Three,
+    mean: Array,
+    factors: Array,
+    dx: Array,
+    dx_at: Four,
+) -> None:
+    """Write dx = factors[0, c] dy − factors[1, c] − factors[2, c] (x − mean[c])."""
+    height, width, channels = size
+    direct, constant, scaled = factors[0], factors[1], factors[2]
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
+                to = dx_at[0] + n * dx_at[1] + i * dx_at[2] + j * dx_at[3]
+                values, d = x[start : start + channels], dy[place : place + channels]
+                out = dx[to : to + channels]
+                for c in range(channels):
+                    out[c] = direct[c] * d[c] - constant[c] - scaled[c] * (values[c] - mean[c])
+
+
+@compiled
+def relu_image(lo: int, hi: int, x: Array, x_at: Four, size: Three, y: Array, y_at: Four) -> None:
+    """Write y = max(x, 0); NaN stays NaN."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                place = y_at[0] + n * y_at[1] + i * y_at[2] + j * y_at[3]
+                values, out = x[start : start + channels], y[place : place + channels]
+                for c in range(channels):
+                    out[c] = 0 if values[c] < 0 else values[c]  # max would lose a NaN
+
+
+@compiled
+def keep_positive(
+    lo: int,
+    hi: int,
+    dy: Array,
+    dy_at: Four,
+    y: Array,
+    y_at: Four,
+    size: Three,
+    dx: Array,
+    dx_at: Four,
+) -> None:
+    """Write dx = dy where y > 0, else 0; dx may be dy itself."""
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
+                place = y_at[0] + n * y_at[1] + i * y_at[2] + j * y_at[3]
+                to = dx_at[0] + n * dx_at[1] + i * dx_at[2] + j * dx_at[3]
+                d, values = dy[start : start + channels], y[place : place + channels]
+                out = dx[to : to + channels]
+                for c in range(channels):
+                    out[c] = d[c] * (values[c] > 0)
+
+
+@compiled
+def max_pool(
+    lo: int,
+    hi: int,
+    x: Array,
+    x_at: Four,
+    kernel: Two,
+    steps: Two,
+    size: Three,
+    y: Array,
+    y_at: Four,
+    winner: Array,
+) -> None:
+    """Write y = the largest x of each window, `winner` its number in it (the first of equals).
+
+    `x_at` leads from window to window, `steps` from row to row and position to position inside.
+    """
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
+                place = y_at[0] + n * y_at[1] + i * y_at[2] + j * y_at[3]
+                code = ((n * height + i) * width + j) * channels
+                best, who = y[place : place + channels], winner[code : code + channels]
+                best[:] = x[start : start + channels]
+                who[:] = 0
+                for k in range(1, kernel[0] * kernel[1]):
+                    at = start + k // kernel[1] * steps[0] + k % kernel[1] * steps[1]
+                    values = x[at : at + channels]
+                    for c in range(channels):
+                        if not values[c] <= best[c]:  # so that NaN wins, and is seen
+                            best[c] = values[c]
+                            who[c] = k
+
+
+@compiled
+def max_pool_dx(
+    lo: int,
+    hi: int,
+    dy: Array,
+    dy_at: Four,
+    kernel: Two,
+    steps: Two,
+    size: Three,
+    winner: Array,
+    dx: Array,
+    dx_at: Four,
+    overlapping: bool,  # noqa: FBT001  (kernels take no keywords)
+) -> None:
+    """Give each window's dy to its winner.
+
+    Windows that do not overlap write all their positions; overlapping ones add to what dx holds,
+    which must be zero at first. Positions in no window are left as they are.
+    """
+    height, width, channels = size
+    for n in range(lo, hi):
+        for i in range(height):
+            for j in range(width):
+                start = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
+                to = dx_at[0] + n * dx_at[1] + i * dx_at[2] + j * dx_at[3]
+                code = ((n * height + i) * width + j) * channels
+                d, who = dy[start : start + channels], winner[code : code + channels]
+                for k in range(kernel[0] * kernel[1]):
+                    at = to + k // kernel[1] * steps[0] + k % kernel[1] * steps[1]
+                    out = dx[at : at + channels]
+                    if overlapping:
+                        for c in range(channels):
+                            out[c] += d[c] * (who[c] == k)
+                    else:
+                        for c in range(channels):
+                            out[c] = d[c] * (who[c] == k)

@@ -1,0 +1,11 @@
+"""Plans: a whole network's step, compiled, in layouts and buffers of its own.
+
+Only the Trainer's step and streaming predict use them; everything else calls layers one by one.
+Without this folder (or without Numba) both run layer by layer, slower.
+"""
+
+from handgrad.plans.choice import predict, thread_count, training_plan
+from handgrad.plans.plan import Plan
+from handgrad.plans.workers import Workers
+
+__all__ = ["Plan", "Workers", "predict", "thread_count", "training_plan"]

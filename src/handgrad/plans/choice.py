@@ -1,0 +1,66 @@
+"""Which networks get a plan, with how many workers, and the plans that predict."""
+
+import os
+import threading
+from weakref import WeakKeyDictionary
+
+from handgrad.checks import Array, InvalidValueError
+from handgrad.network import Network
+from handgrad.plans.plan import Plan
+from handgrad.plans.workers import Workers
+
+SMALL = 500_000  # operations of a step below which buffers cost more than they save
+SHARED = 60_000_000  # operations of a step above which it is shared by several workers
+
+_predictors: WeakKeyDictionary[Network, tuple[Plan, threading.Lock]] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def thread_count() -> int:
+    """How many workers a large step is shared by.
+
+    HANDGRAD_THREADS, else OMP_NUM_THREADS, else as many as the processor cores we may use.
+
+    Raises:
+        InvalidValueError: a variable that is no number above 0.
+    """
+    for name in ("HANDGRAD_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "")
+        if text:
+            if not text.isdecimal() or int(text) < 1:
+                raise InvalidValueError(f"{name} must be a whole number above 0, but is {text!r}.")
+            return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def workers_for(operations: int) -> Workers:
+    """Workers for a step of so many operations: one where waiting for others would cost more."""
+    return Workers(thread_count() if operations > SHARED else 1)
+
+
+def training_plan(network: Network, batch_size: int) -> Plan | None:
+    """A plan for training steps, or None where layer by layer is as good."""
+    operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
+    if operations < SMALL:
+        return None
+    return Plan(network, batch_size, workers_for(operations))
+
+
+def predict(network: Network, x: Array, batch_size: int) -> Array | None:
+    """The outputs of one batch of at most `batch_size` rows, or None where a plan does not pay.
+
+    The plan is kept with the network; threads that share a network take turns.
+    """
+    operations = batch_size * network.body.flops()
+    if operations < SMALL:
+        return None
+    with _making:
+        found = _predictors.get(network)
+        if found is None or found[0].context.count < batch_size:
+            plan = Plan(network, batch_size, workers_for(operations), training=False)
+            found = _predictors[network] = plan, threading.Lock()
+    plan, turn = found
+    with turn:
+        return plan.forward(x, training=False)

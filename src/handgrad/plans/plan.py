@@ -1,0 +1,172 @@
+"""A plan: one network's whole step, compiled, on buffers that are kept from step to step."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from handgrad.checks import Array
+from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers.base import Layer
+from handgrad.losses import Loss
+from handgrad.network import Network
+from handgrad.plans.buffers import Buffer
+from handgrad.plans.normalized import BatchNormStage
+from handgrad.plans.stages import (
+    NONE,
+    Context,
+    FlattenStage,
+    LayerStage,
+    MaxPoolStage,
+    ReluStage,
+    Stage,
+    image_shape,
+)
+from handgrad.plans.weighted import AffineStage, ConvStage, WeightedStage
+from handgrad.plans.workers import Workers
+
+
+class PlanResult(NamedTuple):
+    """What a step computed."""
+
+    loss: float
+    outputs: Array  # a copy
+    grads: dict[str, Array]  # by parameter
+    new_state: dict[str, Array]
+
+
+class Plan:
+    """A network's step for batches of up to `count` rows.
+
+    Args:
+        network: what is computed; its parameters are read anew in each step.
+        count: the largest batch.
+        workers: who computes.
+        training: whether there is a backward pass.
+    """
+
+    def __init__(
+        self, network: Network, count: int, workers: Workers, *, training: bool = True
+    ) -> None:
+        self.network, self.training = network, training
+        self.context = Context(workers, count, network.dtype, network.params, network.state)
+        self.stages = make_stages(self.context, network.layers)
+        self.learning: list[Stage] = []  # from the first with parameters on
+        self._connect(count)
+
+    def _connect(self, count: int) -> None:
+        """Make the buffers: each as wide as its reader needs."""
+        dtype = self.network.dtype
+        before, after = self.stages[0].x_border
+        shape = image_shape(self.network.input_shape)
+        x = Buffer(count, shape, dtype, before=before, after=after, pad_channels=False)
+        self.input, dx = x, None
+        for stage, reader in zip(self.stages, [*self.stages[1:], None], strict=True):
+            learns = self.training and (dx is not None or bool(stage.layer.params))
+            wide = learns or isinstance(stage, WeightedStage)  # else few channels stay few
+            before, after = reader.x_border if reader is not None else NONE
+            y = Buffer(count, stage.shape, dtype, before=before, after=after, pad_channels=wide)
+            dy = None
+            if learns:
+                (before, after), step = stage.dy_border, stage.dy_step
+                dy = Buffer(count, stage.shape, dtype, before=before, after=after, step=step)
+                self.learning.append(stage)
+            stage.connect(x, y, dy, dx)
+            x, dx = y, dy
+        self.output, self.d_output = x, dx
+
+    # -- running ----------------------------------------------------------------------------
+
+    def forward(self, x: Array, *, training: bool) -> Array:
+        """The outputs of a batch, (N, …): a copy."""
+        rows = self._begin(x, training=training)
+        workers = self.context.workers
+
+        def task(worker: int) -> None:
+            self._forward(worker, x, *workers.share(worker, rows), training=training)
+
+        workers.run(task)
+        return self._outputs(rows)
+
+    def step(
+        self, x: Array, loss: Loss, *, labels: Array, sample_weight: Array | None = None
+    ) -> PlanResult:
+        """Forward, loss and backward of a batch, in training mode."""
+        rows = self._begin(x, training=True)
+        workers = self.context.workers
+        result: list[PlanResult] = []
+
+        def task(worker: int) -> None:
+            lo, hi = workers.share(worker, rows)
+            self._forward(worker, x, lo, hi, training=True)
+            workers.wait()
+            if worker == 0:
+                result.append(self._loss(rows, loss, labels, sample_weight))
+            workers.wait()
+            for stage in reversed(self.learning):
+                stage.backward(worker, lo, hi)
+
+        workers.run(task)
+        for stage in self.learning:
+            stage.finish()
+        return result[0]
+
+    def _begin(self, x: Array, *, training: bool) -> int:
+        self.context.rows = len(x)
+        self.context.grads, self.context.new_state = {}, {}
+        for stage in self.stages:
+            stage.prepare(training=training)
+        return len(x)
+
+    def _forward(self, worker: int, x: Array, lo: int, hi: int, *, training: bool) -> None:
+        self.input.view[lo:hi] = x[lo:hi].reshape(hi - lo, *image_shape(self.network.input_shape))
+        for stage in self.stages:
+            stage.forward(worker, lo, hi, training=training)
+
+    def _outputs(self, rows: int) -> Array:
+        return self.output.view[:rows].reshape(rows, *self.network.output_shape).copy()
+
+    def _loss(
+        self, rows: int, loss: Loss, labels: Array, sample_weight: Array | None
+    ) -> PlanResult:
+        outputs = self._outputs(rows)
+        value, saved = loss.forward(outputs, labels=labels, sample_weight=sample_weight)
+        (d_output,) = loss.backward(outputs.dtype.type(1), saved)
+        assert self.d_output is not None  # noqa: S101  (a training plan has it)
+        self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
+        return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
+
+
+def make_stages(context: Context, layers: Sequence[Layer]) -> list[Stage]:
+    """A stage for each layer, with ReLU taken into the stage before it where that can do it."""
+    stages: list[Stage] = []
+    remaining = list(layers)
+    while remaining:
+        layer = remaining.pop(0)
+        name = str(layer.name)
+        fuses = bool(remaining) and type(remaining[0]) is Relu
+        if type(layer) is Affine:
+            stage: Stage = AffineStage(context, layer, name, relu=fuses)
+        elif type(layer) is Conv2d and layer.groups == 1:
+            stage = ConvStage(context, layer, name, relu=fuses)
+        else:
+            stage, fuses = make_plain_stage(context, layer, name), False
+        if fuses:
+            remaining.pop(0)
+        before = stages[-1] if stages else None
+        if isinstance(stage, WeightedStage) and isinstance(before, WeightedStage) and before.relu:
+            stage.masks_dx = before.dy_masked = True
+        stages.append(stage)
+    return stages
+
+
+def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
+    """A stage for a layer without weights of its own to sum over."""
+    kind = type(layer)
+    if kind is Relu:
+        return ReluStage(context, layer, name)
+    if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
+        return MaxPoolStage(context, layer, name)
+    if kind is BatchNorm:
+        return BatchNormStage(context, layer, name)
+    if kind is Flatten and len(layer.input_shape) == 3:
+        return FlattenStage(context, layer, name)
+    return LayerStage(context, layer, name)

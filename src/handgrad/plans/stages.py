@@ -1,0 +1,211 @@
+"""Stages: what a plan does for one layer (or two fused ones), on buffers that it keeps.
+
+A stage reads `x`, the buffer that the stage before it writes, and writes `y`; going back it reads
+`dy` and writes `dx` (None where nobody needs it). Borders are what the reader needs: a stage says
+in `x_border` and `dy_border` how wide, and the plan makes the buffers. Every worker calls
+`forward` and `backward` for its own rows lo … hi − 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from handgrad.checks import Array
+from handgrad.kernels import images
+from handgrad.layers.base import Layer
+from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.plans.workers import Workers
+
+Pair = tuple[int, int]
+NONE: tuple[Pair, Pair] = ((0, 0), (0, 0))
+
+
+@dataclass
+class Context:
+    """What all stages of a plan share.
+
+    Attributes:
+        workers: who runs.
+        count: the largest batch.
+        rows: the rows of the batch under way.
+        dtype: of all numbers.
+        params: the network's parameters, by full name, in the public layouts.
+        state: its running statistics.
+        grads: where the gradients go, by full name, in the public layouts.
+        new_state: what the forward pass made of the state.
+    """
+
+    workers: Workers
+    count: int
+    dtype: np.dtype[Any]
+    params: Mapping[str, Array]
+    state: Mapping[str, Array]
+    rows: int = 0
+    grads: dict[str, Array] = field(default_factory=dict[str, Array])
+    new_state: dict[str, Array] = field(default_factory=dict[str, Array])
+
+
+class Stage:
+    """The base of stages.
+
+    Attributes:
+        shape: (channels, height, width) of an example of the output; features are (D, 1, 1).
+        x_border, dy_border: zeros wanted around x and dy: ((above, left), (below, right)).
+        dy_step: distance between the positions of dy (a strided convolution wants gaps).
+        pads_channels: whether x's channels may be padded to whole registers.
+    """
+
+    x_border: tuple[Pair, Pair] = NONE
+    dy_border: tuple[Pair, Pair] = NONE
+    dy_step: Pair = (1, 1)
+
+    def __init__(self, context: Context, layer: Layer, name: str) -> None:
+        self.context, self.layer, self.name = context, layer, name
+        self.input_shape = image_shape(layer.input_shape)
+        self.shape = image_shape(layer.output_shape)
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        """Take over the buffers; make what else is needed."""
+        self.x, self.y, self.dx = x, y, dx
+        self.dy = dy if dy is not None else y  # never read without a backward pass
+
+    def prepare(self, *, training: bool) -> None:
+        """Once per step, before the workers start: what does not depend on the batch."""
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        """Compute y for the rows lo … hi − 1."""
+        raise NotImplementedError
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        """Compute dx for the rows lo … hi − 1, and this worker's part of the gradients."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Once per step, when all workers are done: add up the parts of the gradients."""
+
+    def partial(self, size: int) -> Array:
+        """Room for each worker's part of a sum: (workers, size), each on its own cache lines."""
+        room = -(-size // 16) * 16
+        flat = aligned_zeros(self.context.workers.count * room, self.context.dtype)
+        return flat.reshape(self.context.workers.count, room)[:, :size]
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(height, width, padded channels) of the output."""
+        return self.shape[1], self.shape[2], self.y.channels
+
+
+def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """An example's shape as (channels, height, width); features are channels of a 1 × 1 image."""
+    return (shape[0], 1, 1) if len(shape) == 1 else (shape[0], shape[1], shape[2])
+
+
+class ReluStage(Stage):
+    """max(x, 0), where it could not be fused with the stage before."""
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        images.relu_image(lo, hi, self.x.flat, self.x.at, self.size, self.y.flat, self.y.at)
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        if self.dx is not None:
+            dy, y, dx = self.dy, self.y, self.dx
+            images.keep_positive(lo, hi, dy.flat, dy.at, y.flat, y.at, self.size, dx.flat, dx.at)
+
+
+class MaxPoolStage(Stage):
+    """The largest of each window; remembers which, as one byte."""
+
+    def __init__(self, context: Context, layer: Layer, name: str) -> None:
+        super().__init__(context, layer, name)
+        options: Any = layer
+        self.kernel, self.stride = pair(options.kernel), pair(options.stride or options.kernel)
+        self.overlapping = any(s < k for s, k in zip(self.stride, self.kernel, strict=True))
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        super().connect(x, y, dy, dx)
+        self.winner = np.zeros(
+            self.context.count * self.shape[1] * self.shape[2] * y.channels, np.uint8
+        )
+
+    def windows(self, buffer: Buffer) -> tuple[tuple[int, int, int, int], Pair]:
+        """Where the windows lie in x or dx, and the steps inside a window."""
+        start, image, row, pixel = buffer.at
+        return (start, image, row * self.stride[0], pixel * self.stride[1]), (row, pixel)
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        at, steps = self.windows(self.x)
+        y, x = self.y, self.x.flat
+        images.max_pool(lo, hi, x, at, self.kernel, steps, self.size, y.flat, y.at, self.winner)
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        if self.dx is None:
+            return
+        dx, dy = self.dx, self.dy
+        if self.overlapping:
+            dx.flat[lo * dx.image : hi * dx.image] = 0
+        at, steps = self.windows(dx)
+        images.max_pool_dx(
+            lo,
+            hi,
+            dy.flat,
+            dy.at,
+            self.kernel,
+            steps,
+            self.size,
+            self.winner,
+            dx.flat,
+            at,
+            self.overlapping,
+        )
+
+
+class FlattenStage(Stage):
+    """Images to features, in the order (channel, row, column) that the public layout has."""
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        features = self.shape[0]
+        self.y.view[lo:hi, :, 0, 0] = self.x.view[lo:hi].reshape(hi - lo, features)
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        if self.dx is not None:
+            images_of = (hi - lo, *self.input_shape)
+            self.dx.view[lo:hi] = self.dy.view[lo:hi, :, 0, 0].reshape(images_of)
+
+
+class LayerStage(Stage):
+    """Any layer that has no stage of its own: the layer itself, on the whole batch.
+
+    One worker copies the batch into the public layout, and the others wait.
+    """
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        workers, rows = self.context.workers, self.context.rows
+        workers.wait()
+        if worker == 0:
+            shape = (rows, *self.layer.input_shape)
+            x = np.ascontiguousarray(self.x.view[:rows]).reshape(shape)
+            y, self.saved = self.layer.forward(x, training=training)
+            self.y.view[:rows] = y.reshape(rows, *self.shape)
+            if training:
+                for key, value in self.layer.new_state(self.saved).items():
+                    self.context.new_state[f"{self.name}.{key}"] = value
+        workers.wait()
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        workers, rows = self.context.workers, self.context.rows
+        workers.wait()
+        if worker == 0:
+            dy = np.ascontiguousarray(self.dy.view[:rows])
+            dx, grads = self.layer.backward(dy.reshape(rows, *self.layer.output_shape), self.saved)
+            for key, grad in grads.items():
+                self.context.grads[f"{self.name}.{key}"] = grad
+            if self.dx is not None:
+                self.dx.view[:rows] = dx.reshape(rows, *self.input_shape)
+        workers.wait()
+
+
+def pair(value: int | Pair) -> Pair:
+    """An option that is one number for both axes, or one for each."""
+    return (value, value) if isinstance(value, int) else (value[0], value[1])

@@ -1,0 +1,141 @@
+"""The kernels of plans, compiled and in Python on NumPy's tiles, against their definitions."""
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from handgrad.kernels import images, tiles, tiles_in_numpy, windows
+
+DTYPES = (np.float32, np.float64)
+FACTORIES = {"window_sums": windows.window_sums, "position_sums": windows.position_sums}
+
+
+def as_python(function: Any, dtype: Any = np.float32) -> Callable[..., None]:
+    """A compiled function without its compiler, its tiles in NumPy."""
+    python: FunctionType = function.py_func
+    names = {
+        name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")
+    }
+    names["tile_lanes"] = lambda _: tiles.lanes(np.dtype(dtype).itemsize)
+    tiles_in_numpy.LANES = tiles.lanes(np.dtype(dtype).itemsize)
+    return FunctionType(
+        python.__code__, {**python.__globals__, **names}, closure=python.__closure__
+    )
+
+
+def both(function: Any, dtype: Any) -> dict[str, Callable[..., None]]:
+    return {"compiled": function, "python": as_python(function, dtype)}
+
+
+def flat(rng: np.random.Generator, size: int, dtype: Any) -> np.ndarray:
+    return rng.normal(size=size).astype(dtype)
+
+
+class Geometry:
+    """Two images of 6 × 7 positions in a border, 3 channels of 4; an output of 3 × 4 positions."""
+
+    stride, dilation, kernel = (2, 1), (1, 2), (2, 3)
+    count, channels, x_shape, y_shape = 2, 4, (6, 9), (3, 5)
+
+    def __init__(self, dtype: Any, vectors: int, rows: int) -> None:
+        rng = np.random.default_rng(0)
+        self.filters = 2 * vectors * tiles.lanes(np.dtype(dtype).itemsize)
+        self.y_shape = (2, max(5, rows + 1))
+        height = (self.y_shape[0] - 1) * self.stride[0] + self.dilation[0] * 1 + 1
+        width = (self.y_shape[1] - 1) * self.stride[1] + self.dilation[1] * 2 + 1
+        self.x = flat(rng, self.count * height * width * self.channels + 3, dtype)
+        row, pixel = width * self.channels, self.channels
+        self.x_at = (3, height * row, self.stride[0] * row, self.stride[1] * pixel)
+        self.window = (2, 3, self.channels, self.dilation[0] * row, self.dilation[1] * pixel)
+        self.weight = flat(rng, 6 * self.channels * self.filters, dtype)
+        self.bias = flat(rng, self.filters, dtype)
+        self.size = (*self.y_shape, self.filters)
+        out = self.y_shape[0] * self.y_shape[1] * self.filters
+        self.y_at = (5, out, self.y_shape[1] * self.filters, self.filters)
+        self.y = np.zeros(5 + self.count * out, dtype)
+
+    def x_index(self, n: int, i: int, j: int, k: int, r: int) -> int:
+        start, image, row, position = self.x_at
+        place = start + n * image + i * row + j * position
+        return place + k * self.window[3] + r * self.window[4]
+
+    def y_index(self, n: int, i: int, j: int) -> int:
+        start, image, row, position = self.y_at
+        return start + n * image + i * row + j * position
+
+    def positions(self) -> list[tuple[int, int, int]]:
+        height, width = self.y_shape
+        return [(1, i, j) for i in range(height) for j in range(width)]  # the second image alone
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (4, 1), (8, 2)])
+@pytest.mark.parametrize("how", [windows.PLAIN, windows.RELU, windows.MASKED])
+def test_window_sums(dtype: Any, rows: int, vectors: int, how: int) -> None:
+    g = Geometry(dtype, vectors, rows)
+    mask = flat(np.random.default_rng(1), g.y.size, dtype)
+    expected = g.y.copy()
+    weight = g.weight.reshape(2, 3, g.channels, g.filters)
+    for n, i, j in g.positions():
+        total = g.bias.astype(float)
+        for k in range(2):
+            for r in range(3):
+                x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
+                total = total + x @ weight[k, r]
+        place = slice(g.y_index(n, i, j), g.y_index(n, i, j) + g.filters)
+        if how == windows.RELU:
+            total = np.maximum(total, 0)
+        expected[place] = total * (mask[place] > 0) if how == windows.MASKED else total
+    for name, function in both(windows.window_sums(rows, vectors), dtype).items():
+        y = g.y.copy()
+        function(
+            *(1, 2, g.x, g.x_at, g.window, g.weight, g.bias, y, g.y_at, g.size, how),
+            *(mask, g.y_at),
+        )
+        tolerance = 1e-5 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(y, expected, tolerance, tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (2, 1), (2, 2)])
+def test_position_sums(dtype: Any, rows: int, vectors: int) -> None:
+    g = Geometry(dtype, vectors, rows)
+    dy = flat(np.random.default_rng(1), g.y.size, dtype)
+    start = flat(np.random.default_rng(2), g.weight.size, dtype)
+    expected = start.reshape(2, 3, g.channels, g.filters).astype(float)
+    for n, i, j in g.positions():
+        d = dy[g.y_index(n, i, j) :][: g.filters].astype(float)
+        for k in range(2):
+            for r in range(3):
+                x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
+                expected[k, r, 1:3] += np.outer(x[1:3], d)
+    for name, function in both(windows.position_sums(rows, vectors), dtype).items():
+        came = start.copy()
+        function(1, 2, g.x, g.x_at, g.window, 1, 3, dy, g.y_at, g.size, came)
+        tolerance = 1e-5 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(came, expected.ravel(), tolerance, tolerance, err_msg=name)
+
+
+def test_nan_passes_through_relu_and_max_pool() -> None:
+    lanes = tiles.lanes(4)
+    x = np.full(lanes, np.nan, np.float32)
+    y, at = np.zeros(lanes, np.float32), (0, 0, 0, 0)
+    one = np.ones(1, np.float32)
+    windows.window_sums(1, 1)(
+        *(0, 1, one, at, (1, 1, 1, 0, 0), x, np.zeros_like(x), y, at, (1, 1, lanes)),
+        *(windows.RELU, y, at),
+    )
+    assert np.isnan(y).all()
+    y[:] = 0
+    images.relu_image(0, 1, x, at, (1, 1, lanes), y, at)
+    assert np.isnan(y).all()
+    values = np.concatenate([np.ones(lanes, np.float32), x])
+    winner = np.zeros(lanes, np.uint8)
+    images.max_pool(0, 1, values, at, (1, 2), (0, lanes), (1, 1, lanes), y, at, winner)
+    assert np.isnan(y).all()
+    assert (winner == 1).all()

@@ -1,0 +1,215 @@
+"""A plan computes what the layers compute, one by one: loss, outputs, every gradient, state."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from handgrad import (
+    Affine,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Gelu,
+    GlobalAveragePool,
+    HalfSquaredError,
+    Layer,
+    LayerNorm,
+    MaxPool2d,
+    Network,
+    Relu,
+    Rescale,
+    Residual,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    Standardize,
+)
+from handgrad.backend import use
+from handgrad.losses import Loss
+from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
+from handgrad.plans import Plan, Workers
+from handgrad.plans.stages import LayerStage
+
+TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
+
+
+def check_plan(network: Network, rows: int, *, workers: int = 2, seed: int = 0) -> Plan:
+    """Compare a step and a prediction with the reference; every row of a larger plan too."""
+    rng = np.random.default_rng(seed)
+    for name in network.params:
+        network.params[name] = rng.normal(size=network.params[name].shape) * 0.3
+    x = rng.normal(size=(rows, *network.input_shape)).astype(network.dtype)
+    if len(network.output_shape) == 1:
+        loss, labels = SoftmaxCrossEntropy(), rng.integers(0, network.output_shape[0], rows)
+    else:
+        labels = rng.normal(size=(rows, *network.output_shape)).astype(network.dtype)
+        loss = HalfSquaredError()
+    plan = Plan(network, rows + 2, Workers(workers))
+    for _ in range(2):  # the second step meets what the first one left in the buffers
+        compare_step(network, plan, loss, x, labels)
+    tolerance = TOLERANCE[network.dtype.name]
+    predicted = plan.forward(x, training=False)
+    with use("reference"):
+        check_equal(predicted, network.forward(x)[0], tolerance, "predicting")
+    return plan
+
+
+def compare_step(network: Network, plan: Plan, loss: Loss, x: np.ndarray, labels: Any) -> None:
+    tolerance = TOLERANCE[network.dtype.name]
+    generators = network.generators()
+    with use("reference"):
+        outputs, saved = network.forward(x, training=True)
+        value, loss_saved = loss.forward(outputs, labels=labels)
+        (d_outputs,) = loss.backward(outputs.dtype.type(1), loss_saved)
+        _, grads = network.backward(d_outputs, saved)
+    state = network.body.new_state(saved)
+    after = network.generators()
+    network.set_generators(generators)
+    result = plan.step(x, loss, labels=labels)
+    assert network.generators() == after
+    check_equal(result.outputs, outputs, tolerance, "outputs")
+    assert result.loss == pytest.approx(float(value), rel=tolerance)
+    assert set(result.grads) == set(grads)
+    assert set(result.new_state) == set(state)
+    scale = max(float(np.linalg.norm(grad)) for grad in grads.values())
+    for name, grad in grads.items():
+        # A bias before batch norm has gradient 0, of which rounding leaves something: so all
+        # gradients are measured by the largest.
+        came = result.grads[name]
+        assert came.shape == grad.shape
+        assert came.dtype == grad.dtype
+        error = float(np.linalg.norm(came - grad)) / max(float(np.linalg.norm(grad)), 1e-3 * scale)
+        assert error <= tolerance, f"d{name}: {error:.1e}"
+    for name, value in state.items():
+        check_equal(result.new_state[name], value, tolerance, name)
+
+
+def check_equal(came: np.ndarray, expected: np.ndarray, tolerance: float, what: str) -> None:
+    assert came.shape == expected.shape
+    assert came.dtype == expected.dtype
+    error = float(np.linalg.norm(came - expected)) / max(float(np.linalg.norm(expected)), 1e-30)
+    assert error <= tolerance, f"{what}: {error:.1e}"
+
+
+NETWORKS: dict[str, tuple[Any, Any]] = {
+    "affine alone": (lambda: [Affine(5)], 11),
+    "affine relu": (lambda: [Affine(20), Relu(), Affine(7), Relu(), Affine(5)], 11),
+    "relu last": (lambda: [Affine(20), Relu()], 11),
+    "relu first": (lambda: [Relu(), Affine(20)], 11),
+    "one input, one output": (lambda: [Affine(1), Affine(2)], 1),
+    "no bias": (lambda: [Affine(33, bias=False), Relu(), Affine(4, bias=False)], 17),
+    "batch norm": (lambda: [Affine(20), BatchNorm(), Relu(), Affine(7), Sigmoid(), Affine(5)], 11),
+    "layer norm": (lambda: [Affine(20), LayerNorm(), Gelu(), Affine(5)], 11),
+    "dropout": (lambda: [Affine(20), Relu(), Dropout(0.5), Affine(5)], 11),
+    "residual": (lambda: [Affine(6), Residual(Affine(6), Relu()), Affine(4)], 6),
+    "standardized": (lambda: [Standardize(1.5, 2.0), Affine(6)], 6),
+    "conv": (lambda: [Conv2d(5, 3), Relu(), Flatten(), Affine(4)], (1, 9, 8)),
+    "conv conv pool": (
+        lambda: [
+            *[Rescale(0.5), Conv2d(17, 3, padding=1), Relu(), Conv2d(20, 3), Relu()],
+            *[MaxPool2d(2), Flatten(), Affine(9), Relu(), Affine(4)],
+        ],
+        (1, 12, 11),
+    ),
+    "conv norm pool relu": (
+        lambda: [
+            *[Conv2d(5, 3, bias=False), BatchNorm(), MaxPool2d(2), Relu()],
+            *[Conv2d(6, 2), Flatten(), Affine(4)],
+        ],
+        (3, 13, 10),
+    ),
+    "overlapping pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, stride=2), Flatten()], (2, 12, 13)),
+    "gaps between pools": (lambda: [Conv2d(5, 3), MaxPool2d(2, stride=3), Flatten()], (2, 12, 13)),
+    "padded pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, padding=1), Flatten()], (2, 12, 13)),
+    "other pools": (
+        lambda: [Conv2d(5, 3), AveragePool2d(2), Conv2d(3, 1), GlobalAveragePool()],
+        (2, 12, 13),
+    ),
+    "images out": (lambda: [Conv2d(3, 3, padding=1), Relu()], (2, 6, 5)),
+    "one pixel": (lambda: [Conv2d(3, 1), Relu(), Conv2d(4, 1), Flatten()], (2, 1, 1)),
+    "groups": (lambda: [Conv2d(6, 3), Relu(), Conv2d(9, 2, groups=3), Flatten()], (3, 9, 8)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_plan_equals_its_network(name: str, dtype: str) -> None:
+    layers, shape = NETWORKS[name]
+    check_plan(Network(layers(), shape, dtype=dtype, seed=1), 13)
+
+
+def random_conv(rng: np.random.Generator) -> tuple[list[Layer], tuple[int, ...]]:
+    """Two convolutions with random options on a random image."""
+    layers: list[Layer] = []
+    for _ in range(2):
+        kernel = tuple(int(k) for k in rng.integers(1, 6, 2))
+        layers.append(
+            Conv2d(
+                int(rng.integers(1, 35)),
+                kernel,
+                stride=tuple(int(s) for s in rng.integers(1, 4, 2)),
+                padding=tuple(int(p) for p in rng.integers(0, 4, 2)),
+                dilation=tuple(int(d) for d in rng.integers(1, 3, 2)),
+                bias=bool(rng.integers(2)),
+            )
+        )
+        extra: list[Layer] = [Relu(), BatchNorm(), MaxPool2d(2)]
+        layers += [extra[i] for i in rng.permutation(3)[: rng.integers(0, 4)]]
+    shape = (int(rng.integers(1, 20)), int(rng.integers(70, 80)), int(rng.integers(70, 80)))
+    return [*layers, Flatten(), Affine(int(rng.integers(2, 20)))], shape
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_networks(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layers, shape = random_conv(rng)
+    network = Network(layers, shape, dtype="float64", seed=seed)
+    check_plan(network, int(rng.integers(1, 9)), workers=int(rng.integers(1, 4)), seed=seed)
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5, 7, 11])
+def test_every_kernel_size(kernel: int) -> None:
+    layers = [Conv2d(4, kernel, padding=kernel // 2), Relu(), Conv2d(3, kernel), Flatten()]
+    check_plan(Network([*layers, Affine(3)], (2, 14, 13), dtype="float64"), 3)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_batches_smaller_than_the_workers(rows: int) -> None:
+    network = Network([Conv2d(4, 3), BatchNorm(), Relu(), Flatten(), Affine(3)], (2, 8, 8))
+    check_plan(network, rows, workers=3)
+
+
+def test_a_frozen_batch_norm_uses_its_running_statistics() -> None:
+    layers = [Affine(6), BatchNorm().freeze(), Relu(), Affine(3)]
+    check_plan(Network(layers, 5, dtype="float64"), 7)
+
+
+def test_parameters_are_read_anew_in_each_step() -> None:
+    network = Network([Affine(6), Relu(), Affine(3)], 5, dtype="float64")
+    plan = check_plan(network, 7)
+    network.params["affine_1.weight"] *= 2
+    x = np.random.default_rng(1).normal(size=(7, 5))
+    check_equal(plan.forward(x, training=False), network.forward(x)[0], 1e-12, "outputs")
+
+
+def test_what_a_plan_returns_is_the_callers() -> None:
+    network = Network([Affine(3)], 5, dtype="float64")
+    plan = Plan(network, 4, Workers(1))
+    first = plan.forward(np.ones((4, 5)), training=False)
+    kept = first.copy()
+    plan.forward(np.zeros((4, 5)), training=False)
+    assert np.array_equal(first, kept)
+
+
+@pytest.mark.parametrize("name", [*RECIPES, "simple_conv_net", "deep_conv_net"])
+def test_standard_networks_use_no_fallback(name: str) -> None:
+    others = {"simple_conv_net": simple_conv_net, "deep_conv_net": deep_conv_net}
+    network = others[name]() if name in others else build(name)
+    stages = Plan(network, 4, Workers(1)).stages
+    allowed = {"Rescale", "Dropout", "Flatten"}  # entrywise on small arrays: nothing to gain
+    slow = [type(s.layer).__name__ for s in stages if isinstance(s, LayerStage)]
+    assert set(slow) <= allowed

@@ -2,7 +2,7 @@
 
 Each function builds a `Network`; nothing is hidden in it, so copy it and change what you like. The
 networks for images take bytes, 0 to 255, and bring them to [0, 1] themselves: what is saved needs
-no preprocessing outside.
+no preprocessing outside. "The book" is Koki Saitoh, "Deep Learning from Scratch", 2016.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ MNIST_SHAPE = (1, 28, 28)
 
 
 def logistic_regression(features: int, *, seed: int = 0) -> Network:
-    """One neuron: the logit of class 1 from a weighted sum (seed document 001).
+    """One neuron: the logit of class 1 from a weighted sum.
 
     Train it with BinaryCrossEntropy. (D,) -> (1,).
     """
@@ -39,7 +39,7 @@ def logistic_regression(features: int, *, seed: int = 0) -> Network:
 def two_layer_net(
     features: int, hidden: int, classes: int, *, init: float | str = "he", seed: int = 0
 ) -> Network:
-    """Affine, ReLU, affine: CS231n's and the book's TwoLayerNet (documents 000 and 003).
+    """Affine, ReLU, affine: CS231n's and the book's TwoLayerNet.
 
     `init=0.01` gives the book's small Gaussian, 1e-3 that of CS231n. (D,) -> (K,).
     """

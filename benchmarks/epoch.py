@@ -29,25 +29,26 @@ def cell(values: dict[str, Any], steps: int) -> str:
 def main() -> None:
     """Measure, print, write."""
     sides = ["handgrad", "pytorch", "torch-fused", "torch-compile"]
-    options = read("epoch: time one real epoch of MNIST side by side.", sides, NAMES, rounds=3)
-    found, names = machine(options.plan.threads), names_of(options.sides)
+    options = read(__doc__, sides, NAMES, rounds=3)
+    found, names = machine(options.terms.threads), names_of(options.sides)
     rows, results = [["epoch of", "images", *names.values()]], dict[str, Any]()
     for work in [each for each in WORKS if each.name in (options.only or NAMES)]:
         whole = replace(work, steps=STEPS, accuracy=True)
         whole = works.quick(whole) if options.quick else whole
-        values = results[work.name] = run(whole, options.sides, options.plan)
+        values = run(whole, options.sides, options.terms)
         images = whole.batch * whole.steps
+        results[work.name] = {"images": images, "steps": whole.steps, "sides": values}
         rows.append([work.title, str(images), *(cell(v, whole.steps) for v in values.values())])
-    found["versions"] |= versions(list(results.values()))
-    empty = gaps(results, names)
+    runs = {name: result["sides"] for name, result in results.items()}
+    found["versions"] |= versions(list(runs.values()))
+    empty = gaps(runs, names)
     parts = [
         *heading(found, quick=options.quick),
         "\nTime of one epoch: median (how many times handgrad's)\n",
         table(rows),
         *(["\nEmpty columns:", *empty] if empty else []),
     ]
-    values = {"machine": found, "steps": STEPS, "works": results}
-    publish("epoch", options.out, "\n".join(parts), values)
+    publish("epoch", options.out, "\n".join(parts), {"machine": found, "works": results})
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def rows_of(curve: Curve, sizes: dict[int, Any]) -> list[list[str]]:
             curve.title,
             f"{curve.size} {size}",
             *("" if "missing" in v else duration(v["median"]) for v in values.values()),
-            *("" if "missing" in v else f"{v['ratio']:.2f}" for v in values.values()),
+            *("" if "missing" in v else f"{v['ratio']:.2f}" for v in list(values.values())[1:]),
         ]
         for size, values in sizes.items()
     ]
@@ -79,17 +79,17 @@ def rows_of(curve: Curve, sizes: dict[int, Any]) -> list[list[str]]:
 def main() -> None:
     """Measure, print, write."""
     sides, curves = ["handgrad", "reference", "pytorch"], [curve.name for curve in CURVES]
-    options = read("growth: time steps against sizes, side by side.", sides, curves, rounds=7)
-    found, names = machine(options.plan.threads), names_of(options.sides)
+    options = read(__doc__, sides, curves, rounds=7)
+    found, names = machine(options.terms.threads), names_of(options.sides)
     chosen = [curve for curve in CURVES if curve.name in (options.only or curves)]
     results: dict[str, dict[int, Any]] = {}
-    rows = [["network", "size", *names.values(), *(f"÷ {name}" for name in names.values())]]
-    rows[0][-len(names) :] = [f"{name}, ratio" for name in names.values()]
+    ratios = [f"{name}, ratio" for name in names_of(options.sides[1:]).values()]
+    rows = [["network", "size", *names.values(), *ratios]]
     for curve in chosen:
         results[curve.name] = {}
         for size in curve.sizes[:2] if options.quick else curve.sizes:
             work = works.quick(curve.at(size)) if options.quick else curve.at(size)
-            results[curve.name][size] = run(work, options.sides, options.plan)
+            results[curve.name][size] = run(work, options.sides, options.terms)
         rows += rows_of(curve, results[curve.name])
         print(f"{curve.title}: done", flush=True)
     runs = {f"{name} at {n}": each for name, sizes in results.items() for n, each in sizes.items()}

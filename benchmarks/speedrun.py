@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from side_by_side.command import Options, read
-from side_by_side.driver import LOSSES, SIDES, Missing, Way, Worker, check_agreement
+from side_by_side.driver import LOSSES, SIDES, Missing, Way, Worker, check_agreement, in_words
 from side_by_side.machine import heading, machine
 from side_by_side.recipes import RECIPES, Recipe, write_recipe
 from side_by_side.report import duration, names_of, publish, table
@@ -54,7 +54,7 @@ class Race:
 
     def write(self, seed: int, limit: int | None) -> None:
         """Write what the sides read."""
-        held_out, threads = self.options.held_out, self.options.plan.threads
+        held_out, threads = self.options.held_out, self.options.terms.threads
         write_recipe(
             self.recipe, self.folder, seed=seed, limit=limit, held_out=held_out, threads=threads
         )
@@ -67,7 +67,7 @@ class Race:
         """
         name, variables = way
         started = time.perf_counter()
-        worker = Worker(name, self.folder, self.options.plan, variables | self.variables)
+        worker = Worker((name, variables | self.variables), self.folder, self.options.terms)
         try:
             self.versions |= worker.read("ready")
             answer = worker.ask(**request)
@@ -91,11 +91,9 @@ class Race:
         for seed in range(seeds):
             self.write(seed, FEW if self.options.quick else None)
             if seed == 0:
-                losses = [
-                    self.ask(way, do="losses", steps=LOSSES)[1]
-                    for way in (SIDES["handgrad"][0], *ways)
-                ]
-                check_agreement({f"{side} {i}": each for i, each in enumerate(losses)})
+                every = [SIDES["handgrad"][0], *ways]
+                asked = {in_words(way): self.ask(way, do="losses", steps=LOSSES) for way in every}
+                check_agreement({name: losses for name, (_, losses) in asked.items()})
             tried = [Run(*self.ask(way, do="train")) for way in ways]
             best = min(range(len(ways)), key=lambda i: tried[i].seconds)
             ways = [ways[best]]
@@ -150,8 +148,8 @@ def row(name: str, result: dict[str, Any], side: str) -> list[str]:
 def main() -> None:
     """Measure, print, write."""
     sides, recipes = ["handgrad", "reference", "pytorch"], [recipe.name for recipe in RECIPES]
-    options = read("speedrun: seconds to an accuracy on MNIST, side by side.", sides, recipes)
-    found, names = machine(options.plan.threads), names_of(options.sides)
+    options = read(__doc__, sides, recipes, of_recipes=True)
+    found, names = machine(options.terms.threads), names_of(options.sides)
     results: dict[str, Any] = {}
     rows = [["target", "", "median", "from … to", "accuracy", "reached", "compiling, once"]]
     for recipe in [each for each in RECIPES if each.name in (options.only or recipes)]:

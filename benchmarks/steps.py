@@ -38,17 +38,22 @@ def time_cell(values: dict[str, Any]) -> str:
     return f"{duration(values['median'])} ({duration(values['p10'])}){mark}"
 
 
+def ratio_cell(values: dict[str, Any]) -> str:
+    """How many times handgrad's time; empty where the side is missing."""
+    return "" if "missing" in values else f"{values['ratio']:.2f}"
+
+
 def text(results: list[dict[str, Any]], sides: list[str], head: list[str]) -> str:
     """The tables: times, ratios, and what is missing."""
     names = names_of(sides)
     times = [["work", "batch", *names.values(), "limit"]]
-    ratios = [["work", "batch", *names.values()]]
+    peers = [side for side in sides if side != "handgrad"]
+    ratios = [["work", "batch", *names_of(peers).values()]]
     for each in results:
         work = [each["title"], str(each["batch"])]
-        values = [each["sides"][side] for side in sides]
         limit = duration(each["limit"]) if each["limit"] else ""
-        times.append([*work, *map(time_cell, values), limit])
-        ratios.append([*work, *("" if "missing" in v else f"{v['ratio']:.2f}" for v in values)])
+        times.append([*work, *(time_cell(each["sides"][side]) for side in sides), limit])
+        ratios.append([*work, *(ratio_cell(each["sides"][side]) for side in peers)])
     empty = gaps({each["name"]: each["sides"] for each in results}, names)
     parts = [
         *head,
@@ -68,7 +73,7 @@ def measure_all(options: Options, rates: dict[str, Any]) -> list[dict[str, Any]]
         if options.only and whole.name not in options.only:
             continue
         work = works.quick(whole) if options.quick else whole
-        results.append(record(work, run(work, options.sides, options.plan), rates))
+        results.append(record(work, run(work, options.sides, options.terms), rates))
         own = results[-1]["sides"]["handgrad"]
         print(f"{work.title}, batch {work.batch}: {time_cell(own)}", flush=True)
     return results
@@ -77,9 +82,9 @@ def measure_all(options: Options, rates: dict[str, Any]) -> list[dict[str, Any]]
 def main() -> None:
     """Measure, print, write."""
     names = [work.name for work in WORKS]
-    options = read("steps: time whole training steps side by side.", list(SIDES), names)
-    found = machine(options.plan.threads)
-    rates = {} if options.quick else limits(options.plan.threads)
+    options = read(__doc__, list(SIDES), names)
+    found = machine(options.terms.threads)
+    rates = {} if options.quick else limits(options.terms.threads)
     results = measure_all(options, rates)
     found["versions"] |= versions([each["sides"] for each in results])
     head = heading(found, quick=options.quick)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handgrad.cli.environment import processors
-from side_by_side.driver import HOME, SIDES, Plan
+from side_by_side.driver import HOME, SIDES, Terms
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Options:
         sides: which sides to run.
         only: which works to do; empty for all.
         out: the folder for the results.
-        plan: how to measure.
+        terms: how to measure.
         held_out: measure on held-out training images (speedrun).
     """
 
@@ -26,31 +26,47 @@ class Options:
     sides: list[str]
     only: list[str]
     out: Path
-    plan: Plan
+    terms: Terms
     held_out: bool
 
 
-def read(description: str, sides: list[str], names: list[str], *, rounds: int = 15) -> Options:
+def read(
+    description: str | None,
+    sides: list[str],
+    names: list[str],
+    *,
+    rounds: int = 15,
+    of_recipes: bool = False,
+) -> Options:
     """Read the command line of a program that can run these sides on works of these names."""
-    parser = argparse.ArgumentParser(description=description)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=raw)
     add = parser.add_argument
     add("--quick", action="store_true", help="tiny sizes, seconds: to see that it works")
     add("--sides", nargs="+", choices=sides, default=sides, help="which sides to run")
     add("--only", nargs="+", choices=names, default=[], help="which works to do")
-    add("--rounds", type=int, default=rounds, help=f"turns of each side (default {rounds})")
     add("--threads", type=int, default=min(2, processors()), help="of every side (default 2)")
-    add("--out", type=Path, help="folder for the results (default benchmarks/results)")
+    add(
+        "--out",
+        type=Path,
+        help="folder for the results (default benchmarks/results; for a part "
+        "of them, or a quick run, build/benchmarks)",
+    )
     add(
         "--torch-python",
         default=os.environ.get("HANDGRAD_TORCH_PYTHON"),
         help="a Python that has PyTorch, if this one has not ($HANDGRAD_TORCH_PYTHON)",
     )
-    if "speedrun" in description:
+    if of_recipes:
         add("--held-out", action="store_true", help="measure on held-out training images")
+    else:
+        add("--rounds", type=int, default=rounds, help=f"turns of each side (default {rounds})")
     given = parser.parse_args()
-    out = HOME.parent / "build" / "benchmarks-quick" if given.quick else HOME / "results"
-    plan = Plan(
-        rounds=2 if given.quick else given.rounds,
+    held_out = getattr(given, "held_out", False)
+    whole = not (given.quick or given.only or held_out) and set(given.sides) == set(sides)
+    out = HOME / "results" if whole else HOME.parent / "build" / "benchmarks"  # keep whole ones
+    terms = Terms(
+        rounds=2 if given.quick else getattr(given, "rounds", rounds),
         seconds=0.02 if given.quick else 0.25,
         threads=given.threads,
         torch_python=given.torch_python,
@@ -62,6 +78,6 @@ def read(description: str, sides: list[str], names: list[str], *, rounds: int = 
         sides=[side for side in SIDES if side in given.sides],
         only=given.only,
         out=given.out or out,
-        plan=plan,
-        held_out=getattr(given, "held_out", False),
+        terms=terms,
+        held_out=held_out,
     )

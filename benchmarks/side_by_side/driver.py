@@ -31,9 +31,18 @@ SIDES: dict[str, list[Way]] = {
     "sklearn": [("sklearn", {})],
 }
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-LOSSES, TOLERANCE = 5, 1e-3
+LOSSES, TOLERANCE = 5, 3e-4
 PAUSE = 0.03  # seconds between two chunks, in which the other side's threads fall asleep
 MOST_WARMING, WARM_STEPS = 12, 20  # chunks; steps of each epoch in them
+
+
+def in_words(way: Way) -> str:
+    """How results call a way.
+
+    >>> in_words(("torch eager", SLEEP))
+    'torch eager, OMP_WAIT_POLICY=passive'
+    """
+    return ", ".join([way[0], *(f"{key}={value}" for key, value in way[1].items())])
 
 
 class Missing(Exception):  # noqa: N818  (a peer that is not there is no error)
@@ -62,8 +71,8 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to measure.
+class Terms:
+    """How to measure, the same for all sides.
 
     Attributes:
         rounds: how many chunks each side gets.
@@ -81,13 +90,12 @@ class Plan:
 class Worker:
     """The process of one library in one mode."""
 
-    def __init__(
-        self, name: str, folder: Path, plan: Plan, variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, way: Way, folder: Path, terms: Terms) -> None:
+        name, variables = way
         self.name = name
-        environment = os.environ | dict.fromkeys(THREADS, str(plan.threads)) | dict(variables or {})
+        environment = os.environ | dict.fromkeys(THREADS, str(terms.threads)) | variables
         environment |= {"PYTHONPATH": str(HOME), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-        peer = plan.torch_python if name.startswith("torch") else None
+        peer = terms.torch_python if name.startswith("torch") else None
         self.process = subprocess.Popen(
             [peer or sys.executable, "-m", "side_by_side.worker", name, str(folder)],
             stdin=subprocess.PIPE,
@@ -131,23 +139,23 @@ class Worker:
                 pipe.close()
 
 
-def measure(folder: Path, steps: int, sides: Sequence[str], plan: Plan) -> dict[str, Times]:
+def measure(folder: Path, steps: int, sides: Sequence[str], terms: Terms) -> dict[str, Times]:
     """Measure the sides on the work in `folder`, in turn; epochs of `steps` steps.
 
     Raises:
         SystemExit: a side computes something else than handgrad.
     """
-    ways = [(side, name, variables) for side in sides for name, variables in SIDES[side]]
-    times = [Times(how=" ".join([name, *variables.values()])) for _, name, variables in ways]
+    ways = [(side, way) for side in sides for way in SIDES[side]]
+    times = [Times(how=in_words(way)) for _, way in ways]
     workers: dict[int, Worker] = {}
     try:
-        for i, (_, name, variables) in enumerate(ways):
-            workers[i] = Worker(name, folder, plan, variables)
-        prepare(workers, times, steps, plan)
-        for _ in range(plan.rounds):
+        for i, (_, way) in enumerate(ways):
+            workers[i] = Worker(way, folder, terms)
+        prepare(workers, times, steps, terms)
+        for _ in range(terms.rounds):
             for i, worker in workers.items():
                 time.sleep(PAUSE)
-                times[i].chunks.append(worker.ask(do="chunk", seconds=plan.seconds, steps=steps))
+                times[i].chunks.append(worker.ask(do="chunk", seconds=terms.seconds, steps=steps))
     finally:
         for worker in workers.values():
             worker.close()
@@ -157,17 +165,29 @@ def measure(folder: Path, steps: int, sides: Sequence[str], plan: Plan) -> dict[
     return {side: fastest(candidates) for side, candidates in each.items()}
 
 
-def prepare(workers: dict[int, Worker], times: list[Times], steps: int, plan: Plan) -> None:
-    """Warm every worker, see that all compute the same, and close those that cannot do the work."""
+def prepare(workers: dict[int, Worker], times: list[Times], steps: int, terms: Terms) -> None:
+    """See that all workers compute the same, warm them, and close those that cannot do the work.
+
+    One thing after the other: nobody is warmed while another still starts or compiles.
+    """
     first: dict[str, list[float]] = {}
-    for i, worker in list(workers.items()):
-        try:
-            times[i].versions = worker.read("ready")
-            first[times[i].how] = worker.ask(do="losses", steps=LOSSES)
-            times[i].warm = warm(worker, steps, plan)
-        except Missing as reason:
-            times[i].missing = str(reason)
-            workers.pop(i).close()
+
+    def get_ready(i: int, worker: Worker) -> None:
+        times[i].versions = worker.read("ready")
+
+    def compute(i: int, worker: Worker) -> None:
+        first[times[i].how] = worker.ask(do="losses", steps=LOSSES)
+
+    def get_warm(i: int, worker: Worker) -> None:
+        times[i].warm = warm(worker, steps, terms)
+
+    for task in (get_ready, compute, get_warm):
+        for i, worker in list(workers.items()):
+            try:
+                task(i, worker)
+            except Missing as reason:
+                times[i].missing = str(reason)
+                workers.pop(i).close()
     check_agreement(first)
 
 
@@ -177,11 +197,11 @@ def fastest(candidates: Sequence[Times]) -> Times:
     return min(there, key=lambda each: each.median) if there else candidates[0]
 
 
-def warm(worker: Worker, steps: int, plan: Plan) -> bool:
+def warm(worker: Worker, steps: int, terms: Terms) -> bool:
     """Run chunks until they no longer get faster; whether that point was reached."""
     before = float("inf")
     for _ in range(MOST_WARMING):
-        now = median(worker.ask(do="chunk", seconds=plan.seconds, steps=min(steps, WARM_STEPS)))
+        now = median(worker.ask(do="chunk", seconds=terms.seconds, steps=min(steps, WARM_STEPS)))
         if now > 0.9 * before:
             return True
         before = now

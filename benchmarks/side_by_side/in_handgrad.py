@@ -1,7 +1,6 @@
 """handgrad's side: its public Network and Trainer, as users write them."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,9 +37,10 @@ class Clock(Callback):
 class Handgrad(Side):
     """handgrad with the backend that HANDGRAD_BACKEND names, or its own choice."""
 
-    def __init__(self, folder: str) -> None:
-        super().__init__(folder)
-        self.file = Path(folder) / "network.safetensors"
+    @property
+    def network(self) -> Network:
+        """The task's network, fresh."""
+        return Network.load(self.folder / "network.safetensors")
 
     def versions(self) -> dict[str, str]:
         return {**environment()["versions"], "backend": active()}
@@ -69,13 +69,13 @@ class Handgrad(Side):
         return trainer.fit(x, labels, epochs=steps, batch_size=batch)["loss"]
 
     def outputs(self) -> list[float]:
-        outputs = Network.load(self.file).predict(self.arrays["x"][: self.task["batch"]])
+        outputs = self.network.predict(self.arrays["x"][: self.task["batch"]])
         return outputs[:4].ravel().tolist()
 
     def epochs(self, count: int, steps: int) -> list[float]:
         batch = self.task["batch"]
         x, labels = self.arrays["x"][: batch * steps], self.arrays["labels"][: batch * steps]
-        network = Network.load(self.file)
+        network = self.network
         if self.task["infer"]:
             return [predict_seconds(network, x, batch) for _ in range(count)]
         clock = Clock()
@@ -88,7 +88,7 @@ class Handgrad(Side):
         (x, labels), (x_test, labels_test) = digits_to_measure(
             task["limit"], held_out=task["held_out"]
         )
-        network = Network.load(self.file)
+        network = self.network
         trainer = self.trainer(
             network,
             task["learning_rate"],

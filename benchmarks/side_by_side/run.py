@@ -6,23 +6,23 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from side_by_side import works
-from side_by_side.driver import Plan, measure, plain
+from side_by_side.driver import Terms, measure, plain
 from side_by_side.works import Work
 
 
-def run(work: Work, sides: Sequence[str], plan: Plan) -> dict[str, Any]:
+def run(work: Work, sides: Sequence[str], terms: Terms) -> dict[str, Any]:
     """Measure a work; {side: values}, with the reason under "missing" where there are none."""
     with TemporaryDirectory() as folder:
-        works.write(work, Path(folder), threads=plan.threads)
-        return plain(measure(Path(folder), work.steps, sides, plan))
+        works.write(work, Path(folder), threads=terms.threads)
+        return plain(measure(Path(folder), work.steps, sides, terms))
 
 
 def versions(runs: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The versions of all that ran."""
+    """The versions of all that ran; of handgrad with the backend that it chose itself."""
     found: dict[str, str] = {}
     for each in runs:
-        for values in each.values():
-            found |= values.get("versions", {})
+        for side, values in each.items():
+            found |= values.get("versions", {}) if side != "reference" else {}
     return found
 
 

@@ -1,6 +1,7 @@
 """What every side can do. This module needs NumPy alone: peers may live in another Python."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,15 +26,21 @@ class Side:
 
     Attributes:
         task: the options, plain values.
-        arrays: the data `x` and `labels`, and the initial parameters `params/<layer>.<name>`.
+        folder: where the rest is.
         step_seconds: what a step took in the last chunk; None before the first.
     """
 
     def __init__(self, folder: str) -> None:
-        self.task: dict[str, Any] = json.loads((Path(folder) / "task.json").read_text("utf-8"))
-        with np.load(Path(folder) / "arrays.npz") as arrays:
-            self.arrays: dict[str, Array] = dict(arrays)
+        task = (Path(folder) / "task.json").read_text(encoding="utf-8")
+        self.task: dict[str, Any] = json.loads(task)
+        self.folder = Path(folder)
         self.step_seconds: float | None = None
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The data `x` and `labels`, and the initial parameters `params/<layer>.<name>`."""
+        with np.load(self.folder / "arrays.npz") as arrays:
+            return dict(arrays)
 
     def versions(self) -> dict[str, str]:
         """What runs here, for the record."""

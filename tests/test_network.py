@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from handgrad import (
     Affine,
@@ -32,6 +32,7 @@ from handgrad.checks import (
     ShapeError,
     UnknownNameError,
 )
+from handgrad.network_file import digest
 
 
 def network(**options: Any) -> Network:
@@ -371,6 +372,8 @@ def rewrite(path: Path, change: Any) -> None:
     header = json.loads(raw[8 : 8 + size])
     description = json.loads(header["__metadata__"]["handgrad"])
     changed = change(description)
+    if isinstance(changed, dict):  # an attacker can compute a checksum too
+        changed["sha256"] = digest(load_file(path), changed)
     header["__metadata__"]["handgrad"] = (
         changed if isinstance(changed, str) else json.dumps(changed)
     )
@@ -445,6 +448,8 @@ def unknown_option(description: dict[str, Any]) -> dict[str, Any]:
         (lambda d: {**d, "dtype": "object"}, "cannot be built"),
         (lambda d: {**d, "input_shape": [10**18, 10**18]}, "cannot be built|architecture needs"),
         (lambda d: {**d, "head": 5}, "head"),
+        (lambda d: {**d, "seed": -1}, "cannot be built: Network: seed must be at least 0"),
+        (lambda d: {**d, "seed": "x"}, "cannot be built: Network: seed must be a whole number"),
         (lambda d: {k: v for k, v in d.items() if k != "seed"}, "cannot be built: 'seed'"),
         (lambda d: {**d, "format": 99}, "has format 99.*Update handgrad"),
         (lambda _: [], "not a JSON object"),

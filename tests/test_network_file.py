@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -5,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
-from handgrad import Affine, Layer, Network, Relu, Residual
+from handgrad import Affine, Layer, Network, Relu, Rescale, Residual
 from handgrad.checks import FileAccessError, FileFormatError
-from handgrad.network_file import digest, read_network, write_network
+from handgrad.network_file import read_network, write_network
 
 
 def network() -> Network:
@@ -60,7 +61,7 @@ def test_arrays_that_do_not_fit_the_architecture(tmp_path: Path, change: Any) ->
     path = tmp_path / "n.safetensors"
     network().save(path)
     arrays, description = read_network(path)
-    write_network(path, change(arrays), {**description, "sha256": digest(change(arrays))})
+    write_network(path, change(arrays), description)
     with pytest.raises(FileFormatError, match=r"architecture needs for '.*' .*, but the file has"):
         Network.load(path)
 
@@ -94,3 +95,21 @@ def test_a_disk_that_fills_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(FileAccessError, match=r"No space left.*on a disk with room"):
         network().save(tmp_path / "n.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_changed_digit_of_the_description_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "n.safetensors"
+    Network([Rescale(0.25), Affine(2)], 3).save(path)
+    raw = path.read_bytes()
+    assert raw.count(b"0.25") == 1
+    path.write_bytes(raw.replace(b"0.25", b"0.75"))
+    with pytest.raises(FileFormatError, match="does not have the checksum"):
+        Network.load(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_others_may_read_a_saved_network_as_they_may_read_other_files(tmp_path: Path) -> None:
+    network().save(tmp_path / "n.safetensors")
+    (tmp_path / "other").touch()
+    modes = {file.stat().st_mode for file in tmp_path.iterdir()}
+    assert len(modes) == 1

@@ -25,8 +25,10 @@ def write_beside(path: str | Path) -> Generator[Path]:
     part = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
         part.touch(exist_ok=False)
+        mode = part.stat().st_mode
         try:
             yield part
+            part.chmod(mode)  # safetensors writes a file that only its owner can read
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -63,7 +63,6 @@ class Network:
         seed: int = 0,
         dtype: Any = "float32",
     ) -> None:
-        check_count(seed, who="Network", which="seed", low=0)
         self._prepare(layers, input_shape, seed, dtype)
         self.body.initialize(np.random.default_rng(seed), self.dtype)
         self._bind()
@@ -71,6 +70,7 @@ class Network:
     def _prepare(self, layers: Sequence[Layer], input_shape: Any, seed: int, dtype: Any) -> None:
         """Everything of the constructor that allocates no parameter."""
         self.input_shape = as_shape(input_shape, who="Network", which="input_shape")
+        check_count(seed, who="Network", which="seed", low=0)
         self.seed = seed
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise DtypeError(f"Network: dtype must be float32 or float64, but is {dtype!r}.")

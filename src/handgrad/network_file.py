@@ -1,7 +1,7 @@
 """One network in one file: weights, architecture and preprocessing as safetensors, without pickle.
 
 The arrays are the file's tensors ("params/affine_1.weight", "state/…"); everything else is JSON in
-the header's metadata, under "handgrad", with a SHA-256 of the arrays. Nothing in a file is ever
+the header's metadata, under "handgrad", with a SHA-256 of both. Nothing in a file is ever
 executed: the layers' types are looked up among those that are known, their options are plain
 values, and no array is made whose size the file does not back with data.
 """
@@ -33,7 +33,8 @@ def write_network(
 
     library: Any = safetensors.numpy  # its types are incomplete
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    text = json.dumps({"format": FORMAT, "sha256": digest(contiguous), **description})
+    about = {**description, "format": FORMAT}
+    text = json.dumps({**about, "sha256": digest(contiguous, about)})
     with write_beside(path) as part:
         try:
             library.save_file(contiguous, part, metadata={"handgrad": text})
@@ -70,9 +71,9 @@ def read_network(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     except (TypeError, ValueError) as error:  # a dtype that NumPy has not
         raise FileFormatError(f"{path} has arrays that NumPy cannot hold ({error}).") from error
     description = parse(path, metadata.get("handgrad"))
-    if description.get("sha256") != digest(arrays):
+    if description.get("sha256") != digest(arrays, description):
         raise FileFormatError(
-            f"{path}: the arrays do not have the checksum that was saved with them. "
+            f"{path}: the network does not have the checksum that was saved with it. "
             "The file was damaged or changed; take another copy."
         )
     return arrays, description
@@ -117,9 +118,10 @@ def check_arrays(
             )
 
 
-def digest(arrays: Mapping[str, Array]) -> str:
-    """SHA-256 over the names, dtypes, shapes and bytes of all arrays."""
-    total = hashlib.sha256()
+def digest(arrays: Mapping[str, Array], description: Mapping[str, Any]) -> str:
+    """SHA-256 over the description, and the names, dtypes, shapes and bytes of all arrays."""
+    about = {key: value for key, value in description.items() if key != "sha256"}
+    total = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

@@ -32,9 +32,8 @@ def clip_by_norm(grads: Mapping[str, Array], limit: float | None) -> float:
     if limit is not None:
         check_number(limit, who="clip_by_norm", which="limit", low=0, open_low=True)
     squares = 0.0
-    for grad in grads.values():
-        wide = grad.astype(np.float64, copy=False)
-        squares += float(np.vdot(wide, wide))
+    for grad in grads.values():  # not by BLAS, whose threads would get in the way of a plan's
+        squares += float(np.square(grad, dtype=np.float64).sum())
     norm = squares**0.5  # (1)
     if limit is not None and limit < norm < np.inf:
         for grad in grads.values():

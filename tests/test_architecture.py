@@ -39,7 +39,7 @@ ORDER = [
     {"data"},
     {"training"},
     {"models"},
-    {"compat", "estimators", "onnx", "plots"},
+    {"compat", "estimators", "onnx", "plots", "selftest"},
     {"examples"},
     {"cli"},
     {"__init__", "__main__"},

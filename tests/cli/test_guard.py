@@ -19,7 +19,7 @@ from handgrad.cli import main
 from handgrad.cli.guard import describe, take_debug
 from handgrad.cli.text import bar, closest, json_text, table
 
-COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck"]
+COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest"]
 
 
 def test_help_lists_the_commands_in_the_order_of_use():

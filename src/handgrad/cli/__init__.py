@@ -1,4 +1,4 @@
-"""The command line: `handgrad train | evaluate | predict | summary | gradcheck`."""
+"""The command line: `handgrad train | evaluate | predict | summary | gradcheck | selftest`."""
 
 import sys
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ Run = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
 
-COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck"]
+COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest"]
 
 
 class InOrder(TyperGroup):
@@ -252,3 +252,15 @@ def gradcheck(
     from handgrad.cli.inspect import run_gradcheck
 
     return run_gradcheck(run, images=images, entries=entries, seed=seed, json=json)
+
+
+@app.command()
+def selftest(json: Json = False) -> int:
+    """Compare everything that is compiled on this machine with the reference.
+
+    Prints the largest difference and the speed-up of each compiled function; the exit status is 1
+    if any gives another result. Without Numba nothing is compiled, and it says so.
+    """
+    from handgrad.cli.selftest import run_selftest
+
+    return run_selftest(json=json)

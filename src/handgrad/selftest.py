@@ -1,0 +1,159 @@
+"""Compiled code against the reference, on this machine: equal results, and how much faster.
+
+`CHECKS` lists what is compared; each yields rows as soon as they are known. Differences decide the
+verdict. Speed does not: it is this machine's, of this minute.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from handgrad import kernels
+from handgrad import ops as reference
+from handgrad.checks import Array
+
+TOLERANCE = 1000  # units in the last place: sums in another order, no more
+DTYPES = ("float32", "float64")
+SECONDS = 0.02  # how long each side is timed, each time
+ROUNDS = 3
+Function = Callable[..., Any]
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class Row(NamedTuple):
+    """One comparison."""
+
+    name: str  # what was compared
+    dtype: str
+    difference: float | None  # the largest, relative to the largest number; None: nothing came
+    speedup: float | None  # the reference's time over the compiled one's
+    ok: bool
+    reason: str  # why it is not ok
+
+
+class Examples:
+    """Arguments of every op that has a twin, in the sizes of MNIST networks and batches of 100."""
+
+    def __init__(self, dtype: str) -> None:
+        self.rng = np.random.default_rng(0)
+        self.dtype = np.dtype(dtype)
+
+    def normal(self, *shape: int) -> Array:
+        return self.rng.normal(size=shape).astype(self.dtype)
+
+    def positive(self, *shape: int) -> Array:
+        return self.rng.uniform(0.5, 2, shape).astype(self.dtype)
+
+    def ops(self) -> Iterator[tuple[str, Arguments]]:
+        """(op, arguments of its forward pass); an op may come more than once."""
+        rows, scores, images = (100, 100), (100, 10), (100, 16, 28, 28)
+        statistics = {"mean": self.normal(16), "var": self.positive(16)}
+        per_channel = self.positive(16), self.normal(16)
+        yield "average_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "batch_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
+        yield "batch_norm", ((self.normal(*images), *per_channel), {})
+        yield "batch_norm_inference", ((self.normal(*images), *per_channel), statistics)
+        mask = self.rng.random(rows) >= 0.5
+        yield "dropout", ((self.normal(*rows),), {"mask": mask, "rate": 0.5})
+        yield "layer_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
+        yield "log_softmax", ((self.normal(*scores),), {})
+        yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "relu", ((self.normal(*images),), {})
+        yield "softmax", ((self.normal(*scores),), {})
+        labels = self.rng.integers(0, 10, 100)
+        yield "softmax_cross_entropy", ((self.normal(*scores),), {"labels": labels})
+
+    def steps(self) -> Iterator[tuple[str, Arguments]]:
+        """(update rule, its arguments) for the largest parameter of 784-100-10."""
+        slots = {"adadelta": 2, "adagrad": 1, "adam": 2, "momentum": 1, "nesterov": 1, "rmsprop": 1}
+        for rule, count in slots.items():
+            arrays = [self.normal(784, 100), self.normal(784, 100)]
+            arrays += [self.positive(784, 100) for _ in range(count)]
+            options = {"learning_rate": 1e-3, **({"step": 3} if rule == "adam" else {})}
+            yield rule, (tuple(arrays), options)
+
+
+def twin_rows() -> Iterator[Row]:
+    """Every twin, in both dtypes."""
+    for dtype in DTYPES:
+        examples = Examples(dtype)
+        for op, (args, options) in examples.ops():
+            yield from compared(f"{op}_forward", args, options)
+            output, saved = getattr(reference, f"{op}_forward")(*args, **options)
+            d_output = examples.normal(*np.shape(output))
+            yield from compared(f"{op}_backward", (d_output, saved), {})
+        for rule, (args, options) in examples.steps():
+            yield from compared(f"{rule}_step", args, options)
+
+
+def compared(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Iterator[Row]:
+    """The row of one twin; nothing where there is none."""
+    if name not in kernels.TWINS:
+        return
+    dtype, definition = args[0].dtype, getattr(reference, name)
+    title = f"{name} {'×'.join(map(str, args[0].shape))}"
+    try:
+        twin = kernels.load(name)
+        came, expected = result(twin, args, options), result(definition, args, options)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is the verdict)
+        yield Row(
+            title, str(dtype), None, None, ok=False, reason=f"{type(error).__name__}: {error}"
+        )
+        return
+    difference = largest_difference(came, expected)
+    ok = difference <= TOLERANCE * float(np.finfo(dtype).eps)
+    speedup = faster(lambda: definition(*args, **options), lambda: twin(*args, **options))
+    reason = "" if ok else "another result than the reference's"
+    yield Row(title, str(dtype), difference, speedup, ok, reason)
+
+
+def result(function: Function, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """What a function returns, or, where it works in place, what it makes of copies."""
+    if not function.__name__.endswith("_step"):
+        return function(*args, **options)
+    copies = tuple(array.copy() for array in args)
+    function(*copies, **options)
+    return copies
+
+
+def largest_difference(came: Any, expected: Any) -> float:
+    """The largest |came − expected| of any array, relative to that array's largest entry."""
+    if isinstance(expected, tuple):
+        pairs = zip(came, cast("tuple[Any, ...]", expected), strict=True)
+        return max((largest_difference(one, other) for one, other in pairs), default=0.0)
+    one: Array = np.asarray(came)
+    other: Array = np.asarray(expected)
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return np.inf
+    wide = other.astype(np.float64)  # masks and numbers of pixels too
+    scale = float(np.abs(wide).max(initial=0.0))
+    worst = float(np.abs(one - wide).max(initial=0.0))
+    return worst / (scale or 1.0) if np.isfinite(worst) else np.inf
+
+
+def faster(slow: Callable[[], Any], fast: Callable[[], Any]) -> float:
+    """How many times as fast the second is: the median of several rounds, side by side."""
+    counts = [calls_in(SECONDS, each) for each in (slow, fast)]
+    ratios = [
+        seconds(slow, counts[0]) / counts[0] / (seconds(fast, counts[1]) / counts[1])
+        for _ in range(ROUNDS)
+    ]
+    return float(np.median(ratios))
+
+
+def calls_in(limit: float, call: Callable[[], Any]) -> int:
+    """About how many calls fit into so many seconds."""
+    return max(1, int(limit / max(seconds(call, 3) / 3, 1e-7)))
+
+
+def seconds(call: Callable[[], Any], count: int) -> float:
+    """How long so many calls take."""
+    started = time.perf_counter()
+    for _ in range(count):
+        call()
+    return time.perf_counter() - started
+
+
+CHECKS: list[Callable[[], Iterator[Row]]] = [twin_rows]

@@ -186,15 +186,17 @@ def max_pool(
                 place = y_at[0] + n * y_at[1] + i * y_at[2] + j * y_at[3]
                 code = ((n * height + i) * width + j) * channels
                 best, who = y[place : place + channels], winner[code : code + channels]
-                best[:] = x[start : start + channels]
-                who[:] = 0
+                first = x[start : start + channels]
+                for c in range(channels):
+                    best[c], who[c] = first[c], 0
                 for k in range(1, kernel[0] * kernel[1]):
                     at = start + k // kernel[1] * steps[0] + k % kernel[1] * steps[1]
                     values = x[at : at + channels]
-                    for c in range(channels):
-                        if not values[c] <= best[c]:  # so that NaN wins, and is seen
-                            best[c] = values[c]
-                            who[c] = k
+                    number = winner.dtype.type(k)
+                    for c in range(channels):  # without branches it becomes vector instructions
+                        larger = not values[c] <= best[c]  # so that NaN wins, and is seen
+                        best[c] = values[c] if larger else best[c]
+                        who[c] = number if larger else who[c]
 
 
 @compiled

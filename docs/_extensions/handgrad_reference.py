@@ -96,6 +96,8 @@ def op_page(module: ModuleType) -> str:
     cases = f"tests/ops/test_{last_name(module)}.py"
     proof = f", proved by `{cases}`" if (ROOT / cases).exists() else ""
     parts.append(f"Source: `src/handgrad/ops/{last_name(module)}.py`{proof}.")
+    if numbers := constants(module):
+        parts.append(fenced("python", numbers))
     op = ""
     for name, function in own(module, inspect.isfunction):
         heading = re.sub(r"_(forward|backward|step)$", "", name)
@@ -116,14 +118,18 @@ def op_page(module: ModuleType) -> str:
 def api_page(module: ModuleType) -> str:
     """A module or package: its classes with their methods, then its functions."""
     parts = [f"# {page_title(module)}", markdown(inspect.getdoc(module) or "")]
-    for name, thing in sorted(own(module, inspect.isclass), key=lambda item: line_of(item[1])):
+    classes = dict(own(module, inspect.isclass))
+    shown = set(classes.values())
+    parent = {thing: next(filter(shown.__contains__, thing.__mro__[1:]), None) for thing in shown}
+    roots = set(parent.values()) - {thing for thing in shown if parent[thing]}
+    for name, thing in sorted(classes.items(), key=lambda i: (i[1] not in roots, *line_of(i[1]))):
         parts.append(f"## {name}")
         methods = [
             directive(kind, member_name, member, module=None)
             for member_name, kind, member in members(thing)
         ]
-        bases = [f"`{base.__name__}`" for base in thing.__bases__ if is_ours(base)]
-        derived = [f"Derives from {', '.join(bases)}."] if bases else []
+        base = parent[thing]
+        derived = [f"Derives from `{base.__name__}`."] if base else []
         parts.append(
             directive("class", name, thing, module=module.__name__, inside=[*derived, *methods])
         )
@@ -181,9 +187,15 @@ def members(thing: type) -> Iterator[tuple[str, str, Any]]:
             yield name, kind, function
 
 
-def is_ours(thing: type) -> bool:
-    """Whether a class is a public one of handgrad."""
-    return thing.__module__.startswith("handgrad.") and not thing.__name__.startswith("_")
+def constants(module: ModuleType) -> str:
+    """The lines that give a module's numbers their names, comments and all."""
+    source = inspect.getsource(module)
+    lines = source.splitlines()
+    return "\n".join(
+        lines[node.lineno - 1]
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).isupper()
+    )
 
 
 def line_of(thing: type) -> tuple[str, int]:

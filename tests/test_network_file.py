@@ -66,6 +66,17 @@ def test_arrays_that_do_not_fit_the_architecture(tmp_path: Path, change: Any) ->
         Network.load(path)
 
 
+@pytest.mark.parametrize("again", [1, -1, 0.0, "0", [0], 10**30])
+def test_a_layer_that_comes_again_before_it_comes(tmp_path: Path, again: Any) -> None:
+    path = tmp_path / "n.safetensors"
+    Network([Relu(), Relu()], 3).save(path)
+    arrays, description = read_network(path)
+    description["layers"][1] = {"again": again}
+    write_network(path, arrays, description)
+    with pytest.raises(FileFormatError, match=r"layer .* comes again before it comes"):
+        Network.load(path)
+
+
 @pytest.mark.parametrize("name", ["", ".", "a\0b"])
 def test_saving_under_what_is_no_file_name(name: str) -> None:
     with pytest.raises(FileAccessError, match=r"cannot write .*: it is not the name of a file"):

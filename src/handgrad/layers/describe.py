@@ -55,7 +55,7 @@ def make_all(descriptions: Any, known: Mapping[str, type[Layer]]) -> list[Layer]
         again = fields.get("again")
         if again is None:
             layers.append(make(cast("Any", description), known))
-        elif again in range(len(layers)):
+        elif isinstance(again, int) and 0 <= again < len(layers):
             layers.append(layers[again])
         else:
             raise FileFormatError(f"layer {again!r:.200} comes again before it comes.")

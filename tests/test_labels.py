@@ -346,7 +346,10 @@ def test_targets_of_one_output_become_a_column() -> None:
             ["1.5"],
             (1,),
             DtypeError,
-            "targets must hold real numbers, but have dtype <U3. Convert with targets.astype(float).",
+            (
+                "targets must hold real numbers, but have dtype <U3. "
+                "Convert with targets.astype(float)."
+            ),
         ),
     ],
 )

@@ -168,5 +168,7 @@ def test_wrong_arguments_of_regression_metrics_are_refused() -> None:
             metric(np.array(1.0), np.array(2.0))
         with pytest.raises(InvalidValueError, match=rf"^{name}: there must be at least one row, "):
             metric([], [])
-        with pytest.raises(DtypeError, match=rf"^{name}: targets must hold real numbers, .*astype\(float"):
+        with pytest.raises(
+            DtypeError, match=rf"^{name}: targets must hold real numbers, .*astype\(float"
+        ):
             metric([1.0], ["1.0"])

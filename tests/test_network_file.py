@@ -124,3 +124,11 @@ def test_others_may_read_a_saved_network_as_they_may_read_other_files(tmp_path: 
     (tmp_path / "other").touch()
     modes = {file.stat().st_mode for file in tmp_path.iterdir()}
     assert len(modes) == 1
+
+
+def test_a_dtype_that_numpy_has_not(tmp_path: Path) -> None:
+    path = tmp_path / "n.safetensors"
+    header = b'{"x":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+    with pytest.raises(FileFormatError, match="has arrays that NumPy cannot hold"):
+        Network.load(path)

@@ -372,3 +372,29 @@ def test_regression_with_norm_and_dropout() -> None:
     t = trainer(net, loss=MeanSquaredError(), optimizer=Adam(0.02), penalty=L2(1e-5))
     t.fit(X, 3 * X[:, 0] - X[:, 1], epochs=40, batch_size=10)
     assert t.evaluate(X, 3 * X[:, 0] - X[:, 1])["mean_absolute_error"] < 0.6
+
+
+def test_what_is_no_name_of_a_column() -> None:
+    with pytest.raises(DtypeError, match="EarlyStopping: metric must be a column's name, but is 5"):
+        EarlyStopping(5)  # pyright: ignore[reportArgumentType]
+
+
+def test_early_stopping_remembers_over_a_resume() -> None:
+    def stopping(**options: Any) -> Trainer:
+        t = trainer(optimizer=SGD(1e-300))
+        t.fit(X, LABELS, epochs=9, callbacks=[EarlyStopping("loss", patience=4), last], **options)
+        return t
+
+    class Last(BestSoFar):
+        """Writes the state down after the third epoch."""
+
+        written: dict[str, Any] | None = None
+
+        def on_epoch(self, trainer: Trainer) -> None:
+            if trainer.position.epoch == 3:
+                self.written = trainer.state()
+
+    last = Last("loss")
+    whole = stopping()
+    assert len(whole.history) < 9
+    assert len(stopping(resume=last.written).history) == len(whole.history)

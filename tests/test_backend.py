@@ -33,16 +33,18 @@ def stand_in(*_: Any, **__: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Twins as if none had been asked for yet, and the choice taken back afterwards."""
+    """As if nothing had been chosen and no twin asked for; choices are taken back afterwards."""
     monkeypatch.setattr(backend, "_twins", {})
     monkeypatch.setattr(backend, "_failures", {})
-    with backend.use("compiled") if kernels.installed() else backend.Restore("compiled"):
+    monkeypatch.setattr(backend.Thread, "choice", "compiled")
+    with backend.Restore(None):
         yield
 
 
 @pytest.fixture
 def twins_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A twin of every name, which says that it was asked and lets its error through."""
+    monkeypatch.setattr(kernels, "installed", lambda: True)
     monkeypatch.setattr(backend, "_twins", dict.fromkeys(kernels.TWINS, stand_in))
     monkeypatch.setattr(backend, "give_up", lambda _, error: (_ for _ in ()).throw(error))
 
@@ -197,6 +199,14 @@ def test_use_names_the_choices() -> None:
         match=r"^handgrad.use: backend must be one of reference, compiled, but is 'fast'\.$",
     ):
         handgrad.use("fast")
+
+
+def test_active_tells_who_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend.Thread, "choice", "reference")
+    assert backend.active() == "reference: chosen by HANDGRAD_BACKEND"
+    with handgrad.use("reference"):
+        assert backend.active() == "reference: chosen by handgrad.use"
+    assert backend.active() == "reference: chosen by HANDGRAD_BACKEND"
 
 
 def test_the_environment_variable_chooses_for_the_process() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command_line import call
-from handgrad import kernels, ops, selftest
+from handgrad import backend, kernels, ops, selftest
 from handgrad.selftest import Row, largest_difference, twin_rows
 
 right = kernels.load
@@ -18,6 +18,7 @@ right = kernels.load
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "SECONDS", 0.0)
     monkeypatch.setattr(selftest, "ROUNDS", 1)
+    monkeypatch.setattr(backend.Thread, "choice", "compiled")
 
 
 @pytest.fixture

@@ -51,22 +51,29 @@ def from_environment() -> str:
 
 
 class Thread(threading.local):
-    """What each thread asked for last."""
+    """What each thread asked for last; the environment's choice in a thread that never asked."""
 
     choice = from_environment()
+
+    def take_back(self, before: str | None) -> None:
+        """Choose again what was chosen before, or nothing."""
+        if before is None:
+            vars(self).pop("choice", None)
+        else:
+            self.choice = before
 
 
 class Restore:
     """What `use` returns: leaving its `with` block takes the choice back."""
 
-    def __init__(self, before: str) -> None:
+    def __init__(self, before: str | None) -> None:
         self.before = before
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _thread.choice = self.before
+        _thread.take_back(self.before)
 
 
 def use(backend: str) -> Restore:
@@ -86,7 +93,7 @@ def use(backend: str) -> Restore:
     check_choice(backend, CHOICES, who="handgrad.use", which="backend")
     if backend == "compiled" and not kernels.installed():
         warn("handgrad.use: Numba is not installed, so the reference runs: pip install numba")
-    restore = Restore(_thread.choice)
+    restore = Restore(vars(_thread).get("choice"))
     _thread.choice = backend
     return restore
 
@@ -94,8 +101,7 @@ def use(backend: str) -> Restore:
 def active() -> str:
     """Which implementation runs in this thread, and why, in one line."""
     if _thread.choice == "reference":
-        by_variable = Thread.choice == "reference"
-        return f"reference: chosen by {VARIABLE if by_variable else 'handgrad.use'}"
+        return f"reference: chosen by {'handgrad.use' if 'choice' in vars(_thread) else VARIABLE}"
     if not kernels.installed():
         return "reference: Numba is not installed (pip install numba makes many networks faster)"
     try:

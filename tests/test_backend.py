@@ -153,16 +153,16 @@ def test_a_dispatched_name_looks_like_the_reference_s(name: str) -> None:
     assert dispatched.__wrapped__ is own
 
 
-def test_choosing_costs_less_than_a_microsecond() -> None:
+def test_choosing_costs_little() -> None:
     def fastest(call: Callable[[], Any]) -> float:
         return min(timeit.repeat(call, number=2000, repeat=15)) / 2000
 
     empty = np.zeros((0, 2))
     own = fastest(lambda: reference.relu_forward(empty))
     with backend.use("reference"):
-        assert fastest(lambda: ops.relu_forward(empty)) - own < 2e-6
+        assert fastest(lambda: ops.relu_forward(empty)) - own < 2e-6  # twice, for a busy machine
     _, saved = reference.batch_norm_forward(X, np.ones(2), np.ones(2))
-    assert fastest(lambda: backend.suits((X, saved), {})) < 4e-6  # room for a busy machine
+    assert fastest(lambda: backend.suits((X, saved), {})) < 2e-6
 
 
 # -- who chooses --------------------------------------------------------------------------------
@@ -310,8 +310,9 @@ def test_a_kernel_that_cannot_be_compiled_is_given_up(monkeypatch: pytest.Monkey
 
 def test_the_caller_s_mistakes_are_no_reason_to_give_up() -> None:
     for args, options in (((X,), {"slope": 1}), ((X, X), {}), ((), {})):
-        with pytest.raises(TypeError, match="relu_forward"):
+        with pytest.raises(TypeError, match="relu_forward") as caught:
             ops.relu_forward(*args, **options)
+        assert caught.value.__context__ is None  # the twin's own complaint is not shown
     with pytest.raises(ValueError, match="broadcast"):
         ops.batch_norm_forward(X, np.ones(3), np.ones(2))
     assert not backend._failures

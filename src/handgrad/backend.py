@@ -128,6 +128,7 @@ def dispatching(name: str) -> Function:
 
     @functools.wraps(getattr(reference, name))
     def dispatched(*args: Any, **options: Any) -> Any:
+        failure = None
         if _thread.choice == "compiled" and suits(args, options):
             twin = _twins[name] if name in _twins else find(name)
             if twin is not None:
@@ -136,10 +137,11 @@ def dispatching(name: str) -> Function:
                 except Unsuitable:
                     pass
                 except Exception as error:  # noqa: BLE001  (compiling can fail in any way)
-                    answer = getattr(reference, name)(*args, **options)  # or the caller's error
-                    give_up(name, error)
-                    return answer
-        return getattr(reference, name)(*args, **options)
+                    failure = error
+        answer = getattr(reference, name)(*args, **options)  # fails if the caller made a mistake
+        if failure is not None:
+            give_up(name, failure)
+        return answer
 
     return dispatched
 

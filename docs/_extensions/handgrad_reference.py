@@ -23,7 +23,7 @@ from docstring_markdown import escape, fenced, markdown
 
 ROOT = Path(__file__).parents[2]
 # Insides, and what has pages of its own.
-WITHOUT_PAGE = {"__main__", "cli", "examples", "files", "ops"}
+WITHOUT_PAGE = {"__main__", "cli", "examples", "files", "kernels", "ops", "plans"}
 
 
 def setup(app: Any) -> dict[str, bool]:

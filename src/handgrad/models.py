@@ -28,26 +28,32 @@ from handgrad.schedules import OneCycle, Schedule
 MNIST_SHAPE = (1, 28, 28)
 
 
-def logistic_regression(features: int, *, seed: int = 0) -> Network:
+def logistic_regression(features: int, *, seed: int = 0, dtype: str = "float32") -> Network:
     """One neuron: the logit of class 1 from a weighted sum.
 
     Train it with BinaryCrossEntropy. (D,) -> (1,).
     """
-    return Network([Affine(1, init=1.0)], features, seed=seed)
+    return Network([Affine(1, init=1.0)], features, seed=seed, dtype=dtype)
 
 
 def two_layer_net(
-    features: int, hidden: int, classes: int, *, init: float | str = "he", seed: int = 0
+    features: int,
+    hidden: int,
+    classes: int,
+    *,
+    init: float | str = "he",
+    seed: int = 0,
+    dtype: str = "float32",
 ) -> Network:
     """Affine, ReLU, affine: CS231n's and the book's TwoLayerNet.
 
     `init=0.01` gives the book's small Gaussian, 1e-3 that of CS231n. (D,) -> (K,).
     """
     layers = [Affine(hidden, init=init), Relu(), Affine(classes, init=init)]
-    return Network(layers, features, seed=seed)
+    return Network(layers, features, seed=seed, dtype=dtype)
 
 
-def mlp(*, seed: int = 0) -> Network:
+def mlp(*, seed: int = 0, dtype: str = "float32") -> Network:
     """A fully connected network for MNIST: 784-256-128-10 with ReLU and a little dropout."""
     layers = [
         *[Rescale(1 / 255), Flatten()],
@@ -55,10 +61,10 @@ def mlp(*, seed: int = 0) -> Network:
         *[Affine(128), Relu(), Dropout(0.2)],
         Affine(10),
     ]
-    return Network(layers, MNIST_SHAPE, seed=seed)
+    return Network(layers, MNIST_SHAPE, seed=seed, dtype=dtype)
 
 
-def convnet(*, seed: int = 0) -> Network:
+def convnet(*, seed: int = 0, dtype: str = "float32") -> Network:
     """A small convolutional network for MNIST: three 3×3 convolutions with batch norm, one affine.
 
     Pooling before ReLU gives the same values as after it (both keep the order), at a quarter of
@@ -71,19 +77,19 @@ def convnet(*, seed: int = 0) -> Network:
         *[Conv2d(64, 3, bias=False), BatchNorm(), Relu()],
         *[Flatten(), Affine(10)],
     ]
-    return Network(layers, MNIST_SHAPE, seed=seed)
+    return Network(layers, MNIST_SHAPE, seed=seed, dtype=dtype)
 
 
-def simple_conv_net(*, seed: int = 0) -> Network:
+def simple_conv_net(*, seed: int = 0, dtype: str = "float32") -> Network:
     """The book's SimpleConvNet (chapter 7): one convolution, pooling, 100 hidden neurons."""
     layers = [
         *[Rescale(1 / 255), Conv2d(30, 5), Relu(), MaxPool2d(2)],
         *[Flatten(), Affine(100), Relu(), Affine(10)],
     ]
-    return Network(layers, MNIST_SHAPE, seed=seed)
+    return Network(layers, MNIST_SHAPE, seed=seed, dtype=dtype)
 
 
-def deep_conv_net(*, seed: int = 0) -> Network:
+def deep_conv_net(*, seed: int = 0, dtype: str = "float32") -> Network:
     """The book's DeepConvNet (chapter 8): six 3×3 convolutions, three poolings, dropout.
 
     The fourth convolution pads by 2, so that the last feature map is 4 × 4, as in the book.
@@ -94,10 +100,10 @@ def deep_conv_net(*, seed: int = 0) -> Network:
             layers += [Conv2d(filters, 3, padding=padding), Relu()]
         layers += [MaxPool2d(2)]
     layers += [Flatten(), Affine(50), Relu(), Dropout(0.5), Affine(10), Dropout(0.5)]
-    return Network(layers, MNIST_SHAPE, seed=seed)
+    return Network(layers, MNIST_SHAPE, seed=seed, dtype=dtype)
 
 
-def deep(*, seed: int = 0) -> Network:
+def deep(*, seed: int = 0, dtype: str = "float32") -> Network:
     """DeepConvNet as `handgrad train --model deep` takes it: no dropout on the logits.
 
     The book's own has dropout after the last affine layer too, which zeroes logits at random:
@@ -109,7 +115,7 @@ def deep(*, seed: int = 0) -> Network:
             layers += [Conv2d(filters, 3, padding=padding, bias=False), BatchNorm(), Relu()]
         layers += [MaxPool2d(2)]
     layers += [Flatten(), Affine(50), Relu(), Dropout(0.5), Affine(10)]
-    return Network(layers, MNIST_SHAPE, seed=seed)
+    return Network(layers, MNIST_SHAPE, seed=seed, dtype=dtype)
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,11 @@ def test_nan_passes_through_relu_and_max_pool() -> None:
     y[:] = 0
     images.relu_image(0, 1, x, at, (1, 1, lanes), y, at)
     assert np.isnan(y).all()
-    values = np.concatenate([np.ones(lanes, np.float32), x])
-    winner = np.zeros(lanes, np.uint8)
-    images.max_pool(0, 1, values, at, (1, 2), (0, lanes), (1, 1, lanes), y, at, winner)
-    assert np.isnan(y).all()
-    assert (winner == 1).all()
+    for place in range(3):
+        parts = [np.full(lanes, 1 + number, np.float32) for number in range(3)]
+        parts[place] = x
+        winner = np.zeros(lanes, np.uint8)
+        values = np.concatenate(parts)
+        images.max_pool(0, 1, values, at, (1, 3), (0, lanes), (1, 1, lanes), y, at, winner)
+        assert np.isnan(y).all()
+        assert (winner == place).all()

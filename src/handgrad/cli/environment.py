@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.backend import active
+
 # How OpenBLAS calls the function that tells its threads, in NumPy's wheels and elsewhere.
 THREAD_FUNCTIONS = (
     "scipy_openblas_get_num_threads64_",
@@ -27,6 +29,7 @@ def environment() -> dict[str, Any]:
             "numpy": np.__version__,
             "blas": blas(),
         },
+        "backend": active(),
         "machine": {
             "platform": platform.platform(),
             "processor": processor(),

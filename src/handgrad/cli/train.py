@@ -76,6 +76,7 @@ class TrainingRun:
             for line in self.plan.lines():
                 say(line, stream=self.stream)
             say(f"  {threads} BLAS thread{'s' * (threads != 1)}, NumPy {numpy}", stream=self.stream)
+            say(f"  {about['backend']}", stream=self.stream)
             say(
                 f"  saved in {self.folder.path}; Ctrl-C ends it and keeps the best network",
                 stream=self.stream,

@@ -194,7 +194,7 @@ def max_pool(
                     values = x[at : at + channels]
                     number = winner.dtype.type(k)
                     for c in range(channels):  # without branches it becomes vector instructions
-                        larger = not values[c] <= best[c]  # so that NaN wins, and is seen
+                        larger = (values[c] > best[c]) | (values[c] != values[c])  # NaN stays
                         best[c] = values[c] if larger else best[c]
                         who[c] = number if larger else who[c]
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -64,6 +65,18 @@ def test_the_library_trains_with_everything_but_numpy_blocked(tmp_path: Path) ->
 import runpy, sys
 for name in {HEAVY!r}:
     sys.modules[name] = None  # importing it now raises ImportError
+runpy.run_path({str(ROOT / "scripts" / "smoke.py")!r}, run_name="__main__")
+"""
+    assert "accuracy" in run(code, folder=tmp_path)
+
+
+def test_without_kernels_and_plans_everything_works(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("kernels", "plans", "__pycache__")
+    shutil.copytree(ROOT / "src" / "handgrad", tmp_path / "handgrad", ignore=ignored)
+    code = f"""
+import runpy, handgrad
+from handgrad import backend
+assert handgrad.__file__.startswith({str(tmp_path)!r}) and not backend.compiled()
 runpy.run_path({str(ROOT / "scripts" / "smoke.py")!r}, run_name="__main__")
 """
     assert "accuracy" in run(code, folder=tmp_path)

@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from handgrad import kernels
 from handgrad import ops as reference
 from handgrad.checks import HandgradWarning, check_choice
-from handgrad.kernels import Unsuitable
+
+try:
+    from handgrad import kernels
+except ImportError:  # the folder was taken out: the reference does everything
+    kernels = None
 
 if TYPE_CHECKING:
     from handgrad import ops
@@ -36,6 +39,7 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 # What else may stand beside floats: labels, masks and weights; masks and the winners of pooling.
 IN_OPTIONS = {np.dtype(code) for code in "?bBhHiIlLqQ"}
 IN_SAVED = {np.dtype(np.bool_), np.dtype(np.int32)}
+UNSUITABLE = () if kernels is None else (kernels.Unsuitable,)
 Function = Callable[..., Any]
 
 
@@ -91,7 +95,7 @@ def use(backend: str) -> Restore:
     reference: chosen by handgrad.use
     """
     check_choice(backend, CHOICES, who="handgrad.use", which="backend")
-    if backend == "compiled" and not kernels.installed():
+    if backend == "compiled" and not available():
         warn("handgrad.use: Numba is not installed, so the reference runs: pip install numba")
     restore = Restore(vars(_thread).get("choice"))
     _thread.choice = backend
@@ -102,7 +106,7 @@ def active() -> str:
     """Which implementation runs in this thread, and why, in one line."""
     if _thread.choice == "reference":
         return f"reference: chosen by {'handgrad.use' if 'choice' in vars(_thread) else VARIABLE}"
-    if not kernels.installed():
+    if kernels is None or not kernels.installed():
         return "reference: Numba is not installed (pip install numba makes many networks faster)"
     try:
         text = f"compiled: {kernels.describe()}"
@@ -112,9 +116,14 @@ def active() -> str:
     return f"{text}; by the reference: {', '.join(failed)}" if failed else text
 
 
+def available() -> bool:
+    """Whether there are kernels, and a Numba to compile them."""
+    return kernels is not None and kernels.installed()
+
+
 def compiled() -> bool:
     """Whether compiled code runs in this thread: it is wanted, and Numba is there."""
-    return _thread.choice == "compiled" and kernels.installed()
+    return _thread.choice == "compiled" and available()
 
 
 _thread = Thread()
@@ -134,7 +143,7 @@ def dispatching(name: str) -> Function:
             if twin is not None:
                 try:
                     return twin(*args, **options)
-                except Unsuitable:
+                except UNSUITABLE:
                     pass
                 except Exception as error:  # noqa: BLE001  (compiling can fail in any way)
                     failure = error
@@ -179,7 +188,8 @@ def find(name: str) -> Function | None:
         if name not in _twins:
             error = None
             try:
-                _twins[name] = kernels.load(name) if kernels.installed() else None
+                usable = kernels if available() else None
+                _twins[name] = usable.load(name) if usable is not None else None
             except Exception as problem:  # noqa: BLE001  (a Numba that cannot be imported)
                 error = problem
         else:
@@ -222,7 +232,8 @@ class Dispatch:
 
     def __init__(self) -> None:
         vars(self).update({name: getattr(reference, name) for name in reference.__all__})
-        vars(self).update({name: dispatching(name) for name in kernels.TWINS})
+        twins = kernels.TWINS if kernels is not None else {}
+        vars(self).update({name: dispatching(name) for name in twins})
 
     def __getattr__(self, name: str) -> Any:
         return getattr(reference, name)

@@ -1,4 +1,4 @@
-"""What a network's outputs mean (its head), and the probabilities and classes that follow.
+"""What a network's outputs mean (its head), and what follows from it.
 
 "softmax" and "sigmoid" heads give the logits of those, "scores" are compared but are no
 probabilities, and "linear" outputs are the values themselves. Losses say which head they train.
@@ -11,7 +11,6 @@ import numpy as np
 from handgrad.backend import ops
 from handgrad.checks import Array, InvalidValueError, check_shape
 from handgrad.layers import Layer, Sigmoid, Softmax
-from handgrad.metrics import classes_of
 
 HEADS = ("softmax", "sigmoid", "scores", "linear")
 
@@ -41,17 +40,16 @@ def probabilities(outputs: Array, head: str | None, layers: Sequence[Layer]) -> 
     )
 
 
-def classes(outputs: Array, head: str | None) -> Array:
-    """The class that each row of outputs (N, K) names; see `Network.predict_classes`.
+def require_classes(head: str | None, output_shape: tuple[int, ...]) -> None:
+    """Refuse outputs that name no class per row; see `Network.predict_classes`.
 
     Raises:
         InvalidValueError: a regression, or questions that do not exclude each other.
     """
-    several = head == "sigmoid" and outputs.shape[1:] != (1,)
+    several = head == "sigmoid" and output_shape != (1,)
     if head == "linear" or several:
         cure = "predict_proba(x) > 0.5" if several else "predict()"
         raise InvalidValueError(
             "Network.predict_classes: the network was not trained to choose one class per row. "
             f"Use {cure}."
         )
-    return classes_of(outputs)

@@ -20,12 +20,13 @@ from handgrad.checks import (
     check_count,
     check_shape,
 )
-from handgrad.heads import HEADS, classes, probabilities
+from handgrad.heads import HEADS, probabilities, require_classes
 from handgrad.inspection import Inspection, inspect_container, usual_loss
 from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe_all, known_layers, make_all
 from handgrad.losses import Loss
+from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
@@ -175,7 +176,8 @@ class Network:
 
     def predict_classes(self, x: Any, *, batch_size: int = 256) -> Array:
         """The most probable class of each row, (N,) integers."""
-        return classes(self.predict(x, batch_size=batch_size), self.head)
+        require_classes(self.head, self.output_shape)
+        return classes_of(self.predict(x, batch_size=batch_size))
 
     def summary(self) -> Summary:
         """Layers, shapes, parameters, operations and memory; `print(network.summary())`."""

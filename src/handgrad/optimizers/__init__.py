@@ -4,7 +4,7 @@ Also here: clipping of gradients, and gradient descent on any function.
 """
 
 from handgrad.optimizers.base import Optimizer
-from handgrad.optimizers.clipping import clip_by_norm
+from handgrad.optimizers.clipping import all_finite, clip_by_norm
 from handgrad.optimizers.descent import Descent, gradient_descent
 from handgrad.optimizers.rules import (
     OPTIMIZERS,
@@ -31,6 +31,7 @@ __all__ = [
     "Nesterov",
     "Optimizer",
     "RMSprop",
+    "all_finite",
     "by_name",
     "clip_by_norm",
     "gradient_descent",

@@ -7,6 +7,19 @@ import numpy as np
 from handgrad.checks import Array, check_number
 
 
+def all_finite(grads: Mapping[str, Array]) -> bool:
+    """Whether no gradient holds a NaN or an infinity.
+
+    A sum is quicker than a look at every entry, and is finite only if they are. (It can overflow
+    where they are not infinite: then each is looked at.)
+    """
+    with np.errstate(all="ignore"):
+        return all(
+            bool(np.isfinite(grad.sum())) or bool(np.isfinite(grad).all())
+            for grad in grads.values()
+        )
+
+
 def clip_by_norm(grads: Mapping[str, Array], limit: float | None) -> float:
     """Scale all gradients together, in place, so that their common norm is at most `limit`.
 

@@ -16,7 +16,7 @@ from handgrad.checks import (
 )
 from handgrad.losses import Loss
 from handgrad.network import Network
-from handgrad.optimizers import Optimizer, clip_by_norm
+from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
 from handgrad.training.arguments import (
@@ -220,10 +220,12 @@ class Trainer:
                 raise InvalidValueError(f"Trainer: backward gave no gradient of {name}.")
         if self.penalty is not None:
             total += self.penalty.add(params, grads, decayed)
-        norm = clip_by_norm({name: grads[name] for name in params}, self.clip_norm)
-        if not (np.isfinite(total) and np.isfinite(norm)):
+        learning = {name: grads[name] for name in params}
+        if not (np.isfinite(total) and all_finite(learning)):
             network.set_generators(generators)
             raise explain_non_finite(self, x, labels, weights)
+        if self.clip_norm is not None:
+            clip_by_norm(learning, self.clip_norm)
         scale = self.schedule.factor(position.fraction(), position.epochs)
         with np.errstate(all="ignore"):
             self.optimizer.step(params, grads, scale=scale, decayed=decayed)

@@ -1,5 +1,6 @@
-"""The kernels of plans, compiled and in Python on NumPy's tiles, against their definitions."""
+"""Sums over windows against their definition: compiled, in Python on NumPy's tiles, as mutants."""
 
+import ast
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -10,26 +11,27 @@ import pytest
 pytest.importorskip("numba")
 
 from handgrad.kernels import images, tiles, tiles_in_numpy, windows
+from mutate import Mutant, functions_of, mutants_of
 
 DTYPES = (np.float32, np.float64)
-FACTORIES = {"window_sums": windows.window_sums, "position_sums": windows.position_sums}
+Kernel = Callable[..., None]
 
 
-def as_python(function: Any, dtype: Any = np.float32) -> Callable[..., None]:
-    """A compiled function without its compiler, its tiles in NumPy."""
-    python: FunctionType = function.py_func
+def tiles_for(dtype: Any) -> dict[str, Any]:
+    """The functions on tiles in NumPy, with tiles as wide as the compiled ones of this dtype."""
+    lanes = tiles.lanes(np.dtype(dtype).itemsize)
+    tiles_in_numpy.LANES = lanes
     names = {
         name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")
     }
-    names["tile_lanes"] = lambda _: tiles.lanes(np.dtype(dtype).itemsize)
-    tiles_in_numpy.LANES = tiles.lanes(np.dtype(dtype).itemsize)
-    return FunctionType(
-        python.__code__, {**python.__globals__, **names}, closure=python.__closure__
-    )
+    return {**names, "tile_lanes": lambda _: lanes}
 
 
-def both(function: Any, dtype: Any) -> dict[str, Callable[..., None]]:
-    return {"compiled": function, "python": as_python(function, dtype)}
+def both(function: Any, dtype: Any) -> tuple[Kernel, Kernel]:
+    """A compiled function, and the Python that it was made from, its tiles in NumPy."""
+    python: FunctionType = function.py_func
+    names = {**python.__globals__, **tiles_for(dtype)}
+    return function, FunctionType(python.__code__, names, closure=python.__closure__)
 
 
 def flat(rng: np.random.Generator, size: int, dtype: Any) -> np.ndarray:
@@ -37,10 +39,10 @@ def flat(rng: np.random.Generator, size: int, dtype: Any) -> np.ndarray:
 
 
 class Geometry:
-    """Two images of 6 × 7 positions in a border, 3 channels of 4; an output of 3 × 4 positions."""
+    """Three images with a stride and a dilation, in flat arrays, and what windows see of them."""
 
     stride, dilation, kernel = (2, 1), (1, 2), (2, 3)
-    count, channels, x_shape, y_shape = 2, 4, (6, 9), (3, 5)
+    count, channels = 3, 4
 
     def __init__(self, dtype: Any, vectors: int, rows: int) -> None:
         rng = np.random.default_rng(0)
@@ -70,15 +72,13 @@ class Geometry:
 
     def positions(self) -> list[tuple[int, int, int]]:
         height, width = self.y_shape
-        return [(1, i, j) for i in range(height) for j in range(width)]  # the second image alone
+        return [(2, i, j) for i in range(height) for j in range(width)]  # the third image alone
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (4, 1), (8, 2)])
-@pytest.mark.parametrize("how", [windows.PLAIN, windows.RELU, windows.MASKED])
-def test_window_sums(dtype: Any, rows: int, vectors: int, how: int) -> None:
+def check_window_sums(function: Kernel, dtype: Any, rows: int, vectors: int, how: int) -> None:
     g = Geometry(dtype, vectors, rows)
-    mask = flat(np.random.default_rng(1), g.y.size, dtype)
+    mask = flat(np.random.default_rng(1), g.y.size + 9, dtype)
+    m_at = (g.y_at[0] + 4, *g.y_at[1:])
     expected = g.y.copy()
     weight = g.weight.reshape(2, 3, g.channels, g.filters)
     for n, i, j in g.positions():
@@ -87,38 +87,80 @@ def test_window_sums(dtype: Any, rows: int, vectors: int, how: int) -> None:
             for r in range(3):
                 x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
                 total = total + x @ weight[k, r]
-        place = slice(g.y_index(n, i, j), g.y_index(n, i, j) + g.filters)
+        start = g.y_index(n, i, j)
         if how == windows.RELU:
             total = np.maximum(total, 0)
-        expected[place] = total * (mask[place] > 0) if how == windows.MASKED else total
-    for name, function in both(windows.window_sums(rows, vectors), dtype).items():
-        y = g.y.copy()
-        function(
-            *(1, 2, g.x, g.x_at, g.window, g.weight, g.bias, y, g.y_at, g.size, how),
-            *(mask, g.y_at),
-        )
-        tolerance = 1e-5 if dtype == np.float32 else 1e-13
-        np.testing.assert_allclose(y, expected, tolerance, tolerance, err_msg=name)
+        if how == windows.MASKED:
+            total = total * (mask[start + 4 : start + 4 + g.filters] > 0)
+        expected[start : start + g.filters] = total
+    y = g.y.copy()
+    function(
+        *(2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, g.y_at, g.size, how),
+        *(mask, m_at),
+    )
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(y, expected, tolerance, tolerance)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (2, 1), (2, 2)])
-def test_position_sums(dtype: Any, rows: int, vectors: int) -> None:
+def check_position_sums(function: Kernel, dtype: Any, rows: int, vectors: int) -> None:
     g = Geometry(dtype, vectors, rows)
     dy = flat(np.random.default_rng(1), g.y.size, dtype)
-    start = flat(np.random.default_rng(2), g.weight.size, dtype)
-    expected = start.reshape(2, 3, g.channels, g.filters).astype(float)
+    came = flat(np.random.default_rng(2), g.weight.size, dtype)
+    expected = came.reshape(2, 3, g.channels, g.filters).astype(float)
     for n, i, j in g.positions():
         d = dy[g.y_index(n, i, j) :][: g.filters].astype(float)
         for k in range(2):
             for r in range(3):
                 x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
                 expected[k, r, 1:3] += np.outer(x[1:3], d)
-    for name, function in both(windows.position_sums(rows, vectors), dtype).items():
-        came = start.copy()
-        function(1, 2, g.x, g.x_at, g.window, 1, 3, dy, g.y_at, g.size, came)
-        tolerance = 1e-5 if dtype == np.float32 else 1e-13
-        np.testing.assert_allclose(came, expected.ravel(), tolerance, tolerance, err_msg=name)
+    function(2, 3, g.x, g.x_at, g.window, 1, 3, dy, g.y_at, g.size, came)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(came, expected.ravel(), tolerance, tolerance)
+
+
+HOWS = (windows.PLAIN, windows.RELU, windows.MASKED)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (4, 1), (8, 2)])
+@pytest.mark.parametrize("how", HOWS)
+def test_window_sums(dtype: Any, rows: int, vectors: int, how: int) -> None:
+    for function in both(windows.window_sums(rows, vectors), dtype):
+        check_window_sums(function, dtype, rows, vectors, how)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (2, 1), (2, 2)])
+def test_position_sums(dtype: Any, rows: int, vectors: int) -> None:
+    for function in both(windows.position_sums(rows, vectors), dtype):
+        check_position_sums(function, dtype, rows, vectors)
+
+
+def caught(mutant: Mutant) -> bool:
+    """Whether a mutant's function, made for small tiles, differs from its definition."""
+    try:
+        make: Any = mutant.build()
+        make.__globals__.update(tiles_for(np.float64))
+        if mutant.function == "window_sums":
+            for how in HOWS:
+                check_window_sums(make(2, 2), np.float64, 2, 2, how)
+        else:
+            check_position_sums(make(2, 2), np.float64, 2, 2)
+    except Exception:  # noqa: BLE001  (whatever a mutant breaks with, it was noticed)
+        return True
+    return False
+
+
+def test_mutants_are_caught() -> None:
+    mutants: list[Mutant] = []
+    for function in functions_of(windows):
+        for node in ast.walk(function):
+            if isinstance(node, ast.FunctionDef):
+                node.decorator_list = []
+        mutants += mutants_of(windows, function)
+    survivors = [f"{mutant.line}: {mutant.name}" for mutant in mutants if not caught(mutant)]
+    assert len(mutants) > 50
+    assert not survivors, f"{len(survivors)} of {len(mutants)} survive:\n" + "\n".join(survivors)
 
 
 def test_nan_passes_through_relu_and_max_pool() -> None:

@@ -14,7 +14,7 @@ LANES = 16  # of float32 with AVX-512; kernels are tested with this width
 
 def tile_bias(rows: int, vectors: int, bias: Array, start: int) -> Array:
     """Every row is bias[start], bias[start + 1] and so on."""
-    return np.tile(bias[start : start + vectors * LANES], (rows, 1))
+    return bias[places(rows, vectors * LANES, start, 0)]
 
 
 def tile_load(rows: int, vectors: int, x: Array, start: int, stride: int) -> Array:
@@ -25,7 +25,7 @@ def tile_load(rows: int, vectors: int, x: Array, start: int, stride: int) -> Arr
 def tile_fma(tile: Array, x: Array, start: int, stride: int, w: Array, w_start: int) -> Array:
     """The tile + (the column x[start + r · stride]) times (the row w[w_start], …)."""
     rows, columns = tile.shape
-    return tile + np.outer(x[places(rows, 1, start, stride)], w[w_start : w_start + columns])
+    return tile + x[places(rows, 1, start, stride)] * w[places(1, columns, w_start, 0)]
 
 
 def tile_relu(tile: Array) -> Array:

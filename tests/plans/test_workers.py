@@ -1,7 +1,9 @@
 """Threads, forks and several users of one network: plans stay right."""
 
+import gc
 import os
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -115,13 +117,24 @@ def test_training_by_plan_and_layer_by_layer_give_the_same_curve() -> None:
 
 
 def test_the_number_of_threads_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
+    assert thread_count() >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
     assert thread_count() == 3
     monkeypatch.setenv("HANDGRAD_THREADS", "5")
     assert thread_count() == 5
     monkeypatch.setenv("HANDGRAD_THREADS", "many")
     with pytest.raises(InvalidValueError, match="HANDGRAD_THREADS must be a whole number above 0"):
         thread_count()
+
+
+def test_a_network_that_has_predicted_can_be_freed() -> None:
+    network = convnet()
+    network.predict(images(8))
+    left = weakref.ref(network)
+    del network
+    gc.collect()
+    assert left() is None
 
 
 def test_no_threads_are_started_for_one_worker() -> None:

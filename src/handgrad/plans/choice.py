@@ -24,14 +24,18 @@ def thread_count() -> int:
     HANDGRAD_THREADS, else OMP_NUM_THREADS, else as many as the processor cores we may use.
 
     Raises:
-        InvalidValueError: a variable that is no number above 0.
+        InvalidValueError: HANDGRAD_THREADS is no number above 0.
     """
-    for name in ("HANDGRAD_THREADS", "OMP_NUM_THREADS"):
-        text = os.environ.get(name, "")
-        if text:
-            if not text.isdecimal() or int(text) < 1:
-                raise InvalidValueError(f"{name} must be a whole number above 0, but is {text!r}.")
-            return int(text)
+    text = os.environ.get("HANDGRAD_THREADS", "")
+    if text:
+        if not text.isdecimal() or int(text) < 1:
+            raise InvalidValueError(
+                f"HANDGRAD_THREADS must be a whole number above 0, but is {text!r}."
+            )
+        return int(text)
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # "4,2": nested levels
+    if first.isdecimal() and int(first) > 0:
+        return int(first)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -46,7 +46,9 @@ class Plan:
     def __init__(
         self, network: Network, count: int, workers: Workers, *, training: bool = True
     ) -> None:
-        self.network, self.training = network, training
+        # Not the network itself: a predicting plan lives as long as its network, not longer.
+        self.input_shape, self.output_shape = network.input_shape, network.output_shape
+        self.training = training
         self.context = Context(workers, count, network.dtype, network.params, network.state)
         self.stages = make_stages(self.context, network.layers)
         self.learning: list[Stage] = []  # from the first with parameters on
@@ -54,9 +56,9 @@ class Plan:
 
     def _connect(self, count: int) -> None:
         """Make the buffers: each as wide as its reader needs."""
-        dtype = self.network.dtype
+        dtype = self.context.dtype
         before, after = self.stages[0].x_border
-        shape = image_shape(self.network.input_shape)
+        shape = image_shape(self.input_shape)
         x = Buffer(count, shape, dtype, before=before, after=after, pad_channels=False)
         self.input, dx = x, None
         for stage, reader in zip(self.stages, [*self.stages[1:], None], strict=True):
@@ -117,12 +119,12 @@ class Plan:
         return len(x)
 
     def _forward(self, worker: int, x: Array, lo: int, hi: int, *, training: bool) -> None:
-        self.input.view[lo:hi] = x[lo:hi].reshape(hi - lo, *image_shape(self.network.input_shape))
+        self.input.view[lo:hi] = x[lo:hi].reshape(hi - lo, *image_shape(self.input_shape))
         for stage in self.stages:
             stage.forward(worker, lo, hi, training=training)
 
     def _outputs(self, rows: int) -> Array:
-        return self.output.view[:rows].reshape(rows, *self.network.output_shape).copy()
+        return self.output.view[:rows].reshape(rows, *self.output_shape).copy()
 
     def _loss(
         self, rows: int, loss: Loss, labels: Array, sample_weight: Array | None

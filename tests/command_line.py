@@ -47,7 +47,12 @@ def start(*arguments: object, **environment: str) -> "subprocess.Popen[bytes]":
 
 def finish(program: "subprocess.Popen[bytes]") -> Called:
     """Wait for a started program."""
-    out, err = program.communicate(timeout=60)
+    try:
+        out, err = program.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        program.kill()  # or it would train on, beside the other tests
+        program.communicate()
+        raise
     return Called(program.returncode, (out or b"").decode(), err.decode())
 
 

@@ -1,5 +1,6 @@
 """Ctrl-C and its relatives: a clean end at any time, with the best network kept."""
 
+import contextlib
 import signal
 import sys
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_a_pipe_closed_at_the_start_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_signal_that_was_raised_where_exceptions_are_ignored_ends_at_the_next_safe_place():
+    with SIGNALS.installed():
+        with contextlib.suppress(Ended):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Ended, match=str(int(signal.SIGINT))):
+            SIGNALS.check()
+
+
 def end_at(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -157,11 +166,11 @@ def send(times: int) -> None:
 
 
 def test_a_deferred_signal_waits_for_a_safe_place():
-    with SIGNALS.installed(), SIGNALS.deferred():
+    with SIGNALS.installed():
+        SIGNALS.waiting = True
         send(1)
         with pytest.raises(Ended, match="2"):
             SIGNALS.check()
-        SIGNALS.check()  # once is enough
 
 
 def test_the_end_of_the_block_is_a_safe_place():
@@ -178,7 +187,8 @@ def test_the_end_of_the_block_is_a_safe_place():
 
 
 def test_a_second_signal_does_not_wait_and_a_third_changes_nothing():
-    with SIGNALS.installed(), SIGNALS.deferred():
+    with SIGNALS.installed():
+        SIGNALS.waiting = True
         with pytest.raises(Ended, match="2"):
             send(2)
         send(1)

@@ -69,8 +69,12 @@ class Signals:
         self.check()
 
     def check(self) -> None:
-        """A safe place: raise what was noted."""
-        if self.noted is not None and not self.ending:
+        """A safe place: raise what was noted.
+
+        Also what was raised before and got lost: a signal that comes while Python clears an
+        object away, as it does within imports, raises in a place where exceptions are ignored.
+        """
+        if self.noted is not None:
             self._end(self.noted)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -82,7 +86,7 @@ class Signals:
             self._end(number)
 
     def _end(self, number: int) -> None:
-        self.ending = True
+        self.ending, self.noted = True, number
         raise Ended(number)
 
 

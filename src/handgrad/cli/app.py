@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from handgrad.cli.examples import examples
 from handgrad.cli.text import say
 
 Run = Annotated[
@@ -18,7 +19,7 @@ Run = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
 
-COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest"]
+COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest", "examples", "book"]
 
 
 class InOrder(TyperGroup):
@@ -47,11 +48,13 @@ train = typer.Typer(
     help="Train a network and keep everything about it in a run folder.",
 )
 app.add_typer(train, name="train")
+app.add_typer(examples, name="examples")
 
 
 def plain_help() -> None:
     """Write help without boxes: in a narrow terminal they would cut off the options' names."""
-    app.rich_markup_mode = train.rich_markup_mode = None
+    for group in (app, train, examples):
+        group.rich_markup_mode = None
 
 
 def show_version(wanted: bool) -> None:  # noqa: FBT001  (Typer's form of a callback)
@@ -264,3 +267,36 @@ def selftest(json: Json = False) -> int:
     from handgrad.cli.selftest import run_selftest
 
     return run_selftest(json=json)
+
+
+# Everything after SCRIPT is the script's own, options included.
+SCRIPTS = {"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
+Script = Annotated[
+    Path, typer.Argument(metavar="SCRIPT", help="A Python file.", show_default=False)
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ARG]...", help="The script's own arguments.", show_default=False),
+]
+Figures = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Save figures there as PNG files, and open no windows.",
+        show_default="without a display: figures, beside the script",
+    ),
+]
+
+
+@app.command(context_settings=SCRIPTS)
+def book(script: Script, arguments: Arguments = None, figures: Figures = None) -> int:
+    """Run a script of the book "Deep Learning from Scratch".
+
+    `common` and `dataset.mnist` are handgrad's own: same names, same results, faults mended. The
+    script runs in its own folder, so it finds its files wherever you are.
+
+    Try `handgrad book ch05/train_neuralnet.py`.
+    """
+    from handgrad.cli.book import run_book
+
+    return run_book(script, arguments or [], figures=figures)

@@ -49,9 +49,14 @@ UPWARD = {  # the imports that go the other way, and why
 }
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 HEAVY = {"PIL", "llvmlite", "matplotlib", "numba", "rich", "safetensors", "typer"}
+HEAVY_FILES = {"compat/figure_backend.py": "Matplotlib imports it: it is one of its backends"}
 COMPILED = {"kernels", "plans"}  # the only parts with Numba; imported when a kernel is first needed
 UNSAFE_MODULES = {"dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
+UNSAFE_ALLOWED = {  # (path, module): why
+    ("kernels/cache.py", "pickle"): "Numba's form of machine code, which runs in any form; read "
+    "from this package's own folder and the user's, where the source could be changed as well",
+}
 
 MAX_FILE, MAX_FUNCTION = 300, 40
 MIN_IDEA = 3  # lines that say what a kernel file's idea is
@@ -157,7 +162,7 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     broken = [
         f"{path}:{line}: imports {module}"
         for path, tree in sources()
-        if unit(path) != "cli"
+        if unit(path) != "cli" and path not in HEAVY_FILES
         for line, module in imported_at_once(tree)
         if (name := module.split(".")[0]) in HEAVY
         and not (unit(path) in COMPILED and name in {"llvmlite", "numba"})
@@ -194,7 +199,7 @@ def test_nothing_runs_code_from_data() -> None:
         broken += [
             f"{path}:{line}: imports {module}"
             for line, module in imports(tree)
-            if module.split(".")[0] in UNSAFE_MODULES
+            if module.split(".")[0] in UNSAFE_MODULES and (path, module) not in UNSAFE_ALLOWED
         ]
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in UNSAFE_CALLS:

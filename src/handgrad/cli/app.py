@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from handgrad.cli.book import SCRIPTS, book
 from handgrad.cli.examples import examples
 from handgrad.cli.text import say
 
@@ -269,34 +270,4 @@ def selftest(json: Json = False) -> int:
     return run_selftest(json=json)
 
 
-# Everything after SCRIPT is the script's own, options included.
-SCRIPTS = {"allow_interspersed_args": False, "help_option_names": ["-h", "--help"]}
-Script = Annotated[
-    Path, typer.Argument(metavar="SCRIPT", help="A Python file.", show_default=False)
-]
-Arguments = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[ARG]...", help="The script's own arguments.", show_default=False),
-]
-Figures = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Save figures there as PNG files, and open no windows.",
-        show_default="without a display: figures, beside the script",
-    ),
-]
-
-
-@app.command(context_settings=SCRIPTS)
-def book(script: Script, arguments: Arguments = None, figures: Figures = None) -> int:
-    """Run a script of the book "Deep Learning from Scratch".
-
-    `common` and `dataset.mnist` are handgrad's own: same names, same results, faults mended. The
-    script runs in its own folder, so it finds its files wherever you are.
-
-    Try `handgrad book ch05/train_neuralnet.py`.
-    """
-    from handgrad.cli.book import run_book
-
-    return run_book(script, arguments or [], figures=figures)
+app.command(context_settings=SCRIPTS)(book)

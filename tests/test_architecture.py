@@ -54,7 +54,7 @@ COMPILED = {"kernels", "plans"}  # the only parts with Numba; imported when a ke
 UNSAFE_MODULES = {"dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
 UNSAFE_ALLOWED = {  # (path, module): why
-    ("kernels/cache.py", "pickle"): "Numba's form of machine code, which runs in any form; read "
+    ("kernels/kept.py", "pickle"): "Numba's form of machine code, which runs in any form; read "
     "from this package's own folder and the user's, where the source could be changed as well",
 }
 

@@ -19,8 +19,6 @@ positions count numbers. Addresses need no alignment.
 """
 
 import os
-import zlib
-from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -49,7 +47,6 @@ def vector_bytes() -> int:
 
 AVX512_MACHINES = ("cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5")
 BYTES = vector_bytes()
-SOURCE = zlib.crc32(Path(__file__).read_bytes())  # kernels on disk are as old as this file
 REGISTERS = 32 if BYTES == 64 else 16
 
 

@@ -21,7 +21,6 @@ from typing import Any
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 from handgrad.kernels.tiles import (
-    SOURCE,
     tile_bias,
     tile_fma,
     tile_lanes,
@@ -53,7 +52,6 @@ def window_sums(rows: int, vectors: int) -> Any:  # noqa: C901  (seven loops are
         size: output rows, output columns (at least `rows`), filters (a multiple of the tile's).
         how: PLAIN, RELU, or MASKED: zero where `mask` is not positive.
     """
-    source = SOURCE
 
     @compiled
     def sums(
@@ -71,7 +69,6 @@ def window_sums(rows: int, vectors: int) -> Any:  # noqa: C901  (seven loops are
         mask: Array,
         mask_at: Four,
     ) -> None:
-        _ = source  # part of what Numba knows the compiled form by
         kernel_rows, runs, run, row_step, run_step = window
         height, width, filters = size
         columns = vectors * tile_lanes(x)
@@ -112,7 +109,6 @@ def position_sums(rows: int, vectors: int) -> Any:
     Arguments as in `window_sums`; a tile's rows are the numbers c of a run, so `last − first` is a
     multiple of `rows`.
     """
-    source = SOURCE
 
     @compiled
     def sums(
@@ -128,7 +124,6 @@ def position_sums(rows: int, vectors: int) -> Any:
         size: Three,
         dweight: Array,
     ) -> None:
-        _ = source  # part of what Numba knows the compiled form by
         kernel_rows, runs, run, row_step, run_step = window
         height, width, filters = size
         columns = vectors * tile_lanes(x)

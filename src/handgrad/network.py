@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from handgrad.backend import compiled
+from handgrad.backend import compiled, planned
 from handgrad.checks import (
     Array,
     DtypeError,
@@ -154,14 +154,15 @@ class Network:
 
     def _predict_batch(self, x: Array, batch_size: int) -> Array:
         """The outputs of one batch, by a plan where there is one for this network."""
-        if compiled():
+
+        def by_plan() -> Array | None:
             from handgrad.plans import predict
 
-            self.check_batch(x)
-            outputs = predict(self, x, min(batch_size, max(len(x), 1)))
-            if outputs is not None:
-                return outputs
-        return self.forward(x)[0]
+            return predict(self, x, min(batch_size, max(len(x), 1)))
+
+        real = x.dtype.kind != "c"  # complex steps go layer by layer
+        outputs = planned(by_plan, lambda: self.forward(x)[0]) if real and compiled() else None
+        return self.forward(x)[0] if outputs is None else outputs
 
     def predict_proba(self, x: Any, *, batch_size: int = 256) -> Array:
         """Probabilities: softmax of K logits, (N, K); or, for one logit, (N, 2): of class 0 and 1.

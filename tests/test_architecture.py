@@ -357,31 +357,6 @@ def test_a_kernel_file_says_how_it_goes_about_it() -> None:
     refuse(broken, f"a kernel file begins with its idea, in at least {MIN_IDEA} lines")
 
 
-def test_a_kernel_calls_no_kernel_of_another_file() -> None:
-    broken: list[str] = []
-    for path, tree in sources():
-        if unit(path) != "kernels":
-            continue
-        elsewhere = {
-            alias.asname or alias.name
-            for statement in tree.body
-            if isinstance(statement, ast.ImportFrom)
-            and (statement.module or "").startswith("handgrad")
-            for alias in statement.names
-        }
-        for function in tree.body:
-            if isinstance(function, ast.FunctionDef) and is_compiled(function):
-                nodes = [node for each in function.body for node in ast.walk(each)]
-                used = {node.id for node in nodes if isinstance(node, ast.Name)} & elsewhere
-                broken += [f"{path}:{function.lineno}: {function.name} uses {u}" for u in used]
-    refuse(broken, "a kernel on disk is out of date when its own file changed, and only then")
-
-
-def is_compiled(function: ast.FunctionDef) -> bool:
-    """Whether a function carries the decorator of `kernels/jit.py`."""
-    return any(isinstance(d, ast.Name) and d.id == "compiled" for d in function.decorator_list)
-
-
 # -- public names -------------------------------------------------------------------------------
 
 

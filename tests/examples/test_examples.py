@@ -14,7 +14,7 @@ from handgrad.examples import Stage, all_examples, find, registry, run_example
 from handgrad.examples.registry import SECTIONS, names
 
 LIMIT = 10  # seconds of processor time that a quick form may take
-WIDTH = 90  # columns of what is said
+WIDTH = 96  # columns of what is said
 
 
 def silent(text: str) -> None:

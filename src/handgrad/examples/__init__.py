@@ -6,6 +6,6 @@ the mathematics and what to look at, and a function `run(stage)`.
 """
 
 from handgrad.examples.registry import Example, all_examples, find, run_example
-from handgrad.examples.stage import SayEpochs, Stage
+from handgrad.examples.stage import Measure, SayEpochs, Stage
 
-__all__ = ["Example", "SayEpochs", "Stage", "all_examples", "find", "run_example"]
+__all__ = ["Example", "Measure", "SayEpochs", "Stage", "all_examples", "find", "run_example"]

@@ -29,6 +29,7 @@ __all__ = [
     "PURPLE",
     "SKY",
     "YELLOW",
+    "by_epoch",
     "curves",
     "label",
     "new_figure",
@@ -89,3 +90,30 @@ def curves(
         axes.plot(positions, heights, lw=1.8, ms=4, label=name, **style)
     if legend:
         axes.legend(frameon=False, labelcolor=DARK, fontsize=9)
+
+
+def by_epoch(
+    axes: "Axes", named: Mapping[str, Any], title: str, *, y: str, share: bool = False, first: int
+) -> None:
+    """Draw curves with one value for each epoch, from the epoch `first` on.
+
+    Args:
+        axes: where.
+        named: {name: values}.
+        title: the panel's.
+        y: the vertical axis's name.
+        share: whether the values are shares, to be written in percent; the axis then begins below
+            the second value (what an untrained network guesses is not worth the room).
+        first: the epoch of the first value: 0 if it was measured before training.
+    """
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    length = max(len(values) for values in named.values())
+    curves(axes, named, x=range(first, first + length), markers=length < 40)
+    label(axes, title, x="epoch", y=y)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if share:
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        low = min(min(values[1:] or values) for values in named.values())
+        axes.set_ylim(max(0.0, low - 0.1 * (1 - low)), 1.0 + 0.03 * (1 - low))
+        axes.legend(frameon=False, labelcolor=DARK, fontsize=9, loc="lower right")

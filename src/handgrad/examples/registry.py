@@ -41,6 +41,7 @@ class Example:
         title: what it shows, in one line.
         text: its whole docstring: the mathematics, and what to look at.
         section: which document it belongs to, a key of SECTIONS.
+        place: where in its section, 1 first; the module's PLACE.
         run: the program.
     """
 
@@ -48,13 +49,18 @@ class Example:
     title: str
     text: str
     section: str
+    place: int
     run: Callable[[Stage], None]
 
 
 def all_examples() -> list[Example]:
-    """Every example, in the order of the documents' sections; within one, by their names."""
+    """Every example, in the order of the documents' sections; within one, by their places."""
     order = list(SECTIONS)
-    return sorted(map(load, names()), key=lambda each: (order.index(each.section), each.name))
+
+    def place(each: Example) -> tuple[int, int, str]:
+        return order.index(each.section), each.place, each.name
+
+    return sorted(map(load, names()), key=place)
 
 
 def names() -> list[str]:
@@ -73,7 +79,7 @@ def load(name: str) -> Example:
         raise InvalidValueError(
             f"examples.{name}: SECTION must be one of {'; '.join(SECTIONS)}, but is {section!r}."
         )
-    return Example(name, title, text, section, module.run)
+    return Example(name, title, text, section, getattr(module, "PLACE", 99), module.run)
 
 
 def find(name: str) -> Example:

@@ -1,12 +1,13 @@
 """What an example is given: whether to be quick, its seed, and where words and figures go."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from handgrad.data import Examples
 from handgrad.plots.canvas import write
 from handgrad.training import Callback, Trainer
 
@@ -105,4 +106,37 @@ class SayEpochs(Callback):
             for name in ("accuracy", "validation_accuracy")
             if row.get(name) is not None
         ]
+        self.stage.say("   ".join(texts))
+
+
+class Measure(Callback):
+    """Measure the network before training and after each epoch, and say what came out.
+
+    The sets are for looking at: nothing may be chosen by what is measured on test data.
+
+    Args:
+        stage: where.
+        sets: {name: examples}, such as {"training": …, "test": …}.
+
+    Attributes:
+        accuracies: by the sets' names; the first is that of the untrained network.
+        losses: the same of the losses.
+    """
+
+    def __init__(self, stage: Stage, sets: Mapping[str, Examples]) -> None:
+        self.stage = stage
+        self.sets = sets
+        self.accuracies: dict[str, list[float]] = {name: [] for name in sets}
+        self.losses: dict[str, list[float]] = {name: [] for name in sets}
+
+    def on_start(self, trainer: Trainer) -> None:
+        self.on_epoch(trainer)
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        texts = [f"epoch {trainer.position.epoch:2d}"]
+        for name, (x, labels) in self.sets.items():
+            found = trainer.evaluate(x, labels)
+            self.accuracies[name].append(found["accuracy"])
+            self.losses[name].append(found["loss"])
+            texts.append(f"{name}: loss {found['loss']:.4f}, {100 * found['accuracy']:.2f} %")
         self.stage.say("   ".join(texts))

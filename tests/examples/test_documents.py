@@ -1,0 +1,81 @@
+"""The numbers that the documents print, to the printed digits, where the examples say them."""
+
+import numpy as np
+import pytest
+
+from handgrad.examples import (
+    activations,
+    cross_entropy_gradient,
+    descent,
+    losses,
+    numerical_gradient,
+    perceptrons,
+    run_example,
+    simple_net,
+    three_layers,
+)
+
+
+def said(name: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What an example says in its quick form."""
+    folder = tmp_path_factory.mktemp(name)
+    stage = run_example(name, folder, quick=True, say=lambda _text: None)
+    return "\n".join(stage.lines)
+
+
+@pytest.mark.parametrize(
+    ("gate", "wanted"),
+    [("AND", [0, 0, 0, 1]), ("NAND", [1, 1, 1, 0]), ("OR", [0, 1, 1, 1]), ("XOR", [0, 1, 1, 0])],
+)
+def test_003_chapter_2_truth_tables(gate: str, wanted: list[int]) -> None:
+    np.testing.assert_array_equal(perceptrons.answers(gate, perceptrons.INPUTS), wanted)
+
+
+def test_003_chapter_3_softmax_and_the_three_layers() -> None:
+    shares = activations.value("softmax", activations.SCORES)
+    np.testing.assert_allclose(shares, [[0.01821127, 0.24519181, 0.73659691]], atol=5e-9)
+    assert np.isfinite(activations.value("softmax", activations.LARGE)).all()
+    y = three_layers.forward(three_layers.X)[-1]
+    np.testing.assert_allclose(y, [[0.31682708, 0.69627909]], atol=5e-9)
+
+
+def test_003_section_4_2_losses() -> None:
+    assert f"{losses.cross_entropy(losses.SURE_OF_2):.2f}" == "0.51"
+    assert f"{losses.cross_entropy(losses.SURE_OF_7):.2f}" == "2.30"
+    assert f"{losses.squared_error(losses.SURE_OF_2):.4f}" == "0.0975"
+    assert f"{losses.squared_error(losses.SURE_OF_7):.4f}" == "0.5975"
+
+
+def test_003_section_4_4_1_descent() -> None:
+    point = np.array([3.0, 4.0])
+    np.testing.assert_allclose(descent.books_gradient(point), [6, 8], atol=1e-8)
+    assert numerical_gradient.bowl(point) == 25
+
+
+def test_003_section_4_4_1_what_the_book_prints(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    text = said("descent", tmp_path_factory)
+    assert "(-6.11111e-10, 8.14814e-10)" in text
+    assert "(-2.58983747e+13, -1.29524862e+12)" in text
+
+
+def test_003_section_4_4_2_simple_net() -> None:
+    assert f"{simple_net.documents_loss(simple_net.W):.8f}" == "0.20713043"
+    slopes = simple_net.numerical_gradient(
+        simple_net.documents_loss, simple_net.W, step=simple_net.STEP
+    )
+    printed = [[0.02939563, 0.08285624, -0.11225188], [0.04409345, 0.12428437, -0.16837781]]
+    np.testing.assert_array_equal(slopes.round(8), printed)
+    zeros, warning = simple_net.readers_gradient(simple_net.W)
+    assert not zeros.any()
+    assert "f must use its argument" in warning
+
+
+def test_002_softmax_cross_entropy() -> None:
+    loss, gradient = cross_entropy_gradient.documents(cross_entropy_gradient.X)
+    assert loss == pytest.approx(5.054969555278561, rel=1e-15)
+    np.testing.assert_array_equal(gradient.round(8), [0.01570781, -0.33120751, 0.31549971])
+    right = cross_entropy_gradient.gradient(cross_entropy_gradient.X)
+    np.testing.assert_allclose(right, 3 * gradient, rtol=1e-12)
+    assert f"{cross_entropy_gradient.loss_of(cross_entropy_gradient.X):.4f}" == "5.0550"

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from handgrad.cli.book import SCRIPTS, book
+from handgrad.cli.cs231n import cs231n
 from handgrad.cli.examples import examples
 from handgrad.cli.text import say
 
@@ -20,7 +21,17 @@ Run = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
 
-COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest", "examples", "book"]
+COMMANDS = [
+    "train",
+    "evaluate",
+    "predict",
+    "summary",
+    "gradcheck",
+    "selftest",
+    "examples",
+    "book",
+    "cs231n",
+]
 
 
 class InOrder(TyperGroup):
@@ -271,3 +282,4 @@ def selftest(json: Json = False) -> int:
 
 
 app.command(context_settings=SCRIPTS)(book)
+app.command(context_settings=SCRIPTS)(cs231n)

@@ -9,6 +9,8 @@ from typing import Final
 NAMES: Final = {
     "common": "handgrad.compat.book.common",
     "dataset": "handgrad.compat.book.dataset",
+    # Its dropout differs from that of `common.layers`, so that the book's stored weights are right.
+    "deep_convnet": "handgrad.compat.book.ch08.deep_convnet",
 }
 
 CHAPTERS: Final = {
@@ -16,7 +18,6 @@ CHAPTERS: Final = {
     "two_layer_net": "ch05",
     "layer_naive": "ch05",
     "simple_convnet": "ch07",
-    "deep_convnet": "ch08",
 }
 
 

@@ -25,13 +25,14 @@ from handgrad.checks import HandgradError, HandgradWarning, check_choice
 
 try:
     from handgrad import kernels
+    from handgrad.kernels import events
 except ImportError:  # the folder was taken out: the reference does everything
-    kernels = None
+    kernels = events = None
 
 if TYPE_CHECKING:
     from handgrad import ops
 
-__all__ = ["active", "compiled", "ops", "use"]
+__all__ = ["active", "compiled", "events", "ops", "planned", "use"]
 
 VARIABLE = "HANDGRAD_BACKEND"
 CHOICES = ("reference", "compiled")

@@ -250,14 +250,22 @@ def test_what_is_not_read_any_more_is_removed(tmp_path: Path) -> None:
     ]
 
 
-def test_listeners_hear_what_is_compiled(folder: Path) -> None:
+def test_listeners_hear_what_is_compiled(folder: Path, count: events.Compilations) -> None:
     heard: list[str] = []
-    with events.listening(heard.append):
-        make(3)(2.0)
-        make(3)(2.0)
-    make(4)(2.0)
-    assert heard == ["test_kept.make.times"]
-    assert len(kept_in(folder)) == 2
+    kept.place.cache_clear()
+    count.listeners.append(lambda name, where: heard.append(f"{name}: {where}"))
+    make(3)(2.0)
+    make(3)(2.0)
+    assert heard == [f"test_kept.make.times: kept in {folder}"]
+    assert count.seconds > 0
+    kept.place.cache_clear()
+
+
+def test_where_nothing_can_be_kept_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.place.cache_clear()
+    monkeypatch.setattr(kept, "folders", lambda: iter([Path(__file__)]))
+    assert kept.where() == "not kept: no folder can be written"
+    kept.place.cache_clear()
 
 
 def test_a_kernel_of_another_kernel_is_known_by_it(folder: Path) -> None:

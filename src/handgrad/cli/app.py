@@ -28,6 +28,7 @@ COMMANDS = [
     "summary",
     "gradcheck",
     "selftest",
+    "warmup",
     "examples",
     "book",
     "cs231n",
@@ -279,6 +280,17 @@ def selftest(json: Json = False) -> int:
     from handgrad.cli.selftest import run_selftest
 
     return run_selftest(json=json)
+
+
+@app.command()
+def warmup(json: Json = False) -> int:
+    """Compile ahead what the networks of `handgrad train` need: once per machine.
+
+    Without it the first training does so, and takes a few seconds longer.
+    """
+    from handgrad.cli.warmup import run_warmup
+
+    return run_warmup(json=json)
 
 
 app.command(context_settings=SCRIPTS)(book)

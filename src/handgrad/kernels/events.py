@@ -1,11 +1,12 @@
-"""What is being compiled, for those who tell the user: a count, the seconds, and one listener.
+"""What is being compiled, for those who tell the user: a count, the seconds, and who listens.
 
 This file imports no Numba: whoever wants to hear of the first compilation may ask before any.
 """
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+Listener = Callable[[str, str], None]  # (name of a kernel, where kernels are kept, in words)
 
 
 @dataclass
@@ -14,29 +15,17 @@ class Compilations:
 
     count: int = 0
     seconds: float = 0.0
-    listeners: list[Callable[[str], None]] = field(default_factory=list[Callable[[str], None]])
+    listeners: list[Listener] = field(default_factory=list[Listener])
+
+    def begin(self, name: str, where: str) -> None:
+        """A kernel is about to be compiled."""
+        for listener in list(self.listeners):
+            listener(name, where)
+
+    def end(self, seconds: float) -> None:
+        """One more kernel was compiled."""
+        self.count += 1
+        self.seconds += seconds
 
 
 SO_FAR = Compilations()
-
-
-@contextmanager
-def listening(listener: Callable[[str], None]) -> Generator[None]:
-    """Call `listener(name)` before each compilation while the block runs."""
-    SO_FAR.listeners.append(listener)
-    try:
-        yield
-    finally:
-        SO_FAR.listeners.remove(listener)
-
-
-def compiling(name: str) -> None:
-    """A kernel is about to be compiled."""
-    for listener in list(SO_FAR.listeners):
-        listener(name)
-
-
-def compiled(seconds: float) -> None:
-    """One more kernel was compiled."""
-    SO_FAR.count += 1
-    SO_FAR.seconds += seconds

@@ -128,13 +128,13 @@ class KernelCache:
                 return result._rebuild(target, *pickle.loads(payload))  # noqa: S301, SLF001
         except Exception:  # noqa: BLE001, S110  (whatever is wrong with it: compiled again)
             pass
-        events.compiling(self.name)
+        events.SO_FAR.begin(self.name, where())
         self.started = time.perf_counter()
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what was compiled for these types, if that can be done."""
-        events.compiled(time.perf_counter() - self.started)
+        events.SO_FAR.end(time.perf_counter() - self.started)
         try:
             if result.library.has_dynamic_globals:  # holds addresses of this process
                 return
@@ -216,3 +216,22 @@ def tidy(folder: Path) -> None:
                 path.unlink(missing_ok=True)
         except OSError:  # another process has it open, or has just removed it
             continue
+
+
+@cache
+def place() -> Path | None:
+    """The first folder that can be written to, as far as can be seen."""
+    for folder in folders():
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
+
+
+def where() -> str:
+    """Where kernels are kept, in words."""
+    folder = place()
+    return "not kept: no folder can be written" if folder is None else f"kept in {folder}"

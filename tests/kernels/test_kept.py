@@ -209,8 +209,10 @@ def test_the_stamp_changes_with_every_source_that_a_kernel_can_see(
     stamp = kept.stamp.__wrapped__
     before = stamp(tmp_path / "kernel.py")
     (tmp_path / "stranger.py").write_text("x = 2")
+    kept.words.cache_clear()
     assert stamp(tmp_path / "kernel.py") == before
     (tmp_path / changed).write_text(sources[changed] + "  # changed")
+    kept.words.cache_clear()
     assert stamp(tmp_path / "kernel.py") != before
 
 

@@ -57,17 +57,22 @@ def stamp(source: Path) -> str:
     A word that is the name of a file counts as an import, wherever it stands: too many do no harm.
     """
     files = {path.stem: path for path in PACKAGE.glob("*.py")}
-    texts: dict[Path, bytes] = {}
-    waiting = [source]
+    seen: set[Path] = set()
+    waiting = {source}
     while waiting:
         path = waiting.pop()
-        texts[path] = path.read_bytes()
-        words = {word.decode() for word in re.findall(rb"\w+", texts[path])}
-        waiting += [files[word] for word in words & files.keys() if files[word] not in texts]
+        seen.add(path)
+        waiting |= {files[word] for word in words(path) & files.keys()} - seen
     digest = hashlib.sha256()
-    for path in sorted(texts):
-        digest.update(path.name.encode() + b"\0" + texts[path])
+    for path in sorted(seen):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+@cache
+def words(path: Path) -> set[str]:
+    """The words of a file."""
+    return set(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 @cache

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from handgrad.examples import (
+    Stage,
     activations,
     cross_entropy_gradient,
     descent,
+    logistic_regression,
     losses,
     numerical_gradient,
     perceptrons,
     run_example,
     simple_net,
     three_layers,
+    weights_and_heights,
 )
 
 
@@ -79,3 +82,30 @@ def test_002_softmax_cross_entropy() -> None:
     right = cross_entropy_gradient.gradient(cross_entropy_gradient.X)
     np.testing.assert_allclose(right, 3 * gradient, rtol=1e-12)
     assert f"{cross_entropy_gradient.loss_of(cross_entropy_gradient.X):.4f}" == "5.0550"
+
+
+def test_001_the_direction_is_found_and_the_length_grows(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    np.testing.assert_array_equal(logistic_regression.TRUE, [0.3, 0.6, -0.7, -1.3, 0.2])
+    stage = Stage("logistic_regression", tmp_path_factory.mktemp("logistic"), quick=True)
+    data = logistic_regression.sigmoid_rule(1000, seed=0)
+    slow = logistic_regression.versions(stage)["all examples"]
+    fast = slow._replace(rate=5.0, passes=1000)
+    way = logistic_regression.learn(fast, data, np.random.default_rng(0))
+    assert logistic_regression.angle(way.weights[-1]) < 2
+    lengths = [np.linalg.norm(weights) for weights in way.weights]
+    assert lengths[-1] > 10 * np.linalg.norm(logistic_regression.TRUE)
+    assert lengths[1:] == sorted(lengths[1:])
+
+
+def test_004_three_programs_are_one() -> None:
+    rng = np.random.default_rng(1)
+    start = [rng.normal(size=shape) for shape in ((2, 2), (2,), (2, 1), (1,))]
+    losses_1, params_1 = weights_and_heights.by_scalars(start)
+    for program in (weights_and_heights.by_matrices, weights_and_heights.by_layers):
+        losses_2, params_2 = program(start)
+        np.testing.assert_allclose(losses_2, losses_1, rtol=1e-11)
+        for param_1, param_2 in zip(params_1, params_2, strict=True):
+            np.testing.assert_allclose(param_2, param_1, rtol=1e-11)
+    assert losses_1[-1] < 0.01

@@ -111,9 +111,8 @@ def draw(stage: Stage, network: Network, test: Examples, times: list[float]) -> 
     axes.loglog(SIZES, [1e6 * seconds for seconds in times], "o-", color=BLUE, lw=2)
     label(axes, "Time for one image", x="images in a batch", y="microseconds")
     axes.set_xticks(SIZES, [str(size) for size in SIZES])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(which="minor", labelsize=7)
+    axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_locator(NullLocator())
     stage.save(figure)
 
@@ -127,6 +126,6 @@ def draw_digits(figure: "SubFigure", network: Network, test: Examples) -> None:
         axes.imshow(image[0], cmap="gray_r")
         found = int(row.argmax())
         right = found == test.labels[place]
-        text = f"{found}  {100 * row[found]:.0f} %" + ("" if right else ": wrong")
+        text = f"{found}  {min(100 * row[found], 99):.0f} %" + ("" if right else ": wrong")
         axes.set_title(text, fontsize=9, color=DARK if right else ORANGE)
         axes.axis("off")

@@ -6,16 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from handgrad.checks import Array, FileAccessError, FileFormatError, check_count
-from handgrad.data import read_pickle
+from handgrad.data import cifar10, read_pickle
 
-CIFAR10 = Path("cs231n", "datasets", "cifar-10-batches-py")  # beside the notebooks
-TRAINING = [f"data_batch_{number}" for number in range(1, 6)]
-TEST = "test_batch"
+FOLDER = Path("cs231n", "datasets", "cifar-10-batches-py")  # beside the notebooks
 Folder = str | os.PathLike[str]
 
 
 def load_CIFAR_batch(filename: Folder) -> tuple[Array, Array]:
-    """One file of CIFAR-10's Python version: images (N, 32, 32, 3) as floats, and labels (N,).
+    """One file of CIFAR-10's python version: images (N, 32, 32, 3) as floats, and labels (N,).
 
     The file is a pickle, of which only arrays and plain values are read.
 
@@ -23,36 +21,48 @@ def load_CIFAR_batch(filename: Folder) -> tuple[Array, Array]:
         FileAccessError: there is no such file.
         FileFormatError: it holds something else.
     """
-    pixels, labels = read_batch(Path(filename))
-    return pixels.astype(np.float64), labels
+    batch = read_pickle(filename)
+    try:
+        labels = np.asarray(batch["labels"])
+        images = np.asarray(batch["data"]).reshape(len(labels), 3, 32, 32)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"{filename}: must hold a dict with data (N, 3072) and labels (N), as CIFAR-10's "
+            f"python version has, but does not ({type(error).__name__}: {error})."
+        ) from error
+    return images.transpose(0, 2, 3, 1).astype(np.float64), labels
 
 
 def load_CIFAR10(ROOT: Folder) -> tuple[Array, Array, Array, Array]:
     """All of CIFAR-10: training images and labels, test images and labels.
 
     Args:
-        ROOT: the folder cifar-10-batches-py.
+        ROOT: the folder cifar-10-batches-py. Where it does not exist, the data that
+            `handgrad data get cifar10` has put into the cache are taken.
 
     Returns:
         Images (50000, 32, 32, 3) and (10000, 32, 32, 3) as floats from 0 to 255, labels as
         integers; in the order X_train, y_train, X_test, y_test.
 
     Raises:
-        FileAccessError: a file is missing; the message says where to get it.
+        FileAccessError: the data are in neither place; the message says how to get them.
+        FileFormatError: a file is damaged.
     """
     root = Path(ROOT)
-    missing = [name for name in [*TRAINING, TEST] if not (root / name).is_file()]
-    if missing:
+    try:
+        train, test = cifar10(folder=root if root.exists() else None)
+    except FileAccessError as error:
+        if root.exists():
+            raise
         raise FileAccessError(
-            f"load_CIFAR10: {root.absolute()} must hold CIFAR-10's Python version, but has no "
-            f"{missing[0]}. Get cifar-10-python.tar.gz (`handgrad data get cifar10`, or from "
-            "www.cs.toronto.edu/~kriz/cifar.html), unpack it, and put its folder "
-            "cifar-10-batches-py there."
-        )
-    batches = [read_batch(root / name) for name in TRAINING]  # bytes: floats are 8 times as large
-    X_train = np.concatenate([pixels for pixels, _ in batches]).astype(np.float64)
-    y_train = np.concatenate([labels for _, labels in batches])
-    X_test, y_test = load_CIFAR_batch(root / TEST)
+            f"load_CIFAR10: {root.absolute()} must be the folder cifar-10-batches-py, but does not "
+            "exist. Run `handgrad data get cifar10` once; or get cifar-10-python.tar.gz from "
+            "www.cs.toronto.edu/~kriz/cifar.html, unpack it, and put that folder there."
+        ) from error
+    (X_train, y_train), (X_test, y_test) = (
+        (images.transpose(0, 2, 3, 1).astype(np.float64), labels)
+        for images, labels in (train, test)
+    )
     return X_train, y_train, X_test, y_test
 
 
@@ -76,7 +86,7 @@ def get_CIFAR10_data(
     sizes = {"num_training": num_training, "num_validation": num_validation, "num_test": num_test}
     for which, size in sizes.items():
         check_count(size, who="get_CIFAR10_data", which=which)
-    X, y, X_test, y_test = load_CIFAR10(CIFAR10)
+    X, y, X_test, y_test = load_CIFAR10(FOLDER)
     end = num_training + num_validation
     parts = {
         "train": (X[:num_training], y[:num_training]),
@@ -89,17 +99,3 @@ def get_CIFAR10_data(
         data[f"X_{name}"] = np.ascontiguousarray((images - mean).transpose(0, 3, 1, 2))
         data[f"y_{name}"] = labels.copy()
     return data
-
-
-def read_batch(path: Path) -> tuple[Array, Array]:
-    """Images (N, 32, 32, 3) as bytes, and labels, of one file."""
-    batch = read_pickle(path)
-    try:
-        pixels, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
-        images = pixels.reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1)
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(
-            f"{path}: must hold a dict with data (N, 3072) and labels (N), as CIFAR-10's Python "
-            f"version has, but does not ({type(error).__name__}: {error})."
-        ) from error
-    return images, labels

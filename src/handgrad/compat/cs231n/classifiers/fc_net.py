@@ -22,11 +22,12 @@ from handgrad.compat.cs231n.layers import (
     relu_forward,
     softmax_loss,
 )
+from handgrad.compat.cs231n.saving import Savable
 
 Params = dict[str, Array]
 
 
-class TwoLayerNet:
+class TwoLayerNet(Savable):
     """Affine, ReLU, affine; softmax and cross-entropy, with ½ reg Σ W².
 
     Args:
@@ -66,7 +67,7 @@ class TwoLayerNet:
         return loss + penalize(params, grads, self.reg), grads
 
 
-class FullyConnectedNet:
+class FullyConnectedNet(Savable):
     """Any number of (affine, normalization, ReLU, dropout), then affine; softmax cross-entropy.
 
     Normalization and dropout are left out unless they are asked for. The penalty is ½ reg Σ W².

@@ -7,6 +7,7 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.compat.cs231n.classifiers.linear_svm import svm_loss_vectorized
 from handgrad.compat.cs231n.classifiers.softmax import softmax_loss_vectorized
+from handgrad.compat.cs231n.saving import load_arrays, save_arrays
 
 
 class LinearClassifier:
@@ -55,6 +56,16 @@ class LinearClassifier:
     def predict(self, X: Array) -> Array:
         """The class with the highest score, for each example."""
         return np.argmax(X @ self.W, axis=1)
+
+    def save(self, fname: str) -> None:
+        """Write the weights to cs231n/saved/FNAME, as an array (the course pickles them)."""
+        save_arrays(fname, {"W": self.W})
+
+    def load(self, fname: str) -> bool:
+        """Take the weights of cs231n/saved/FNAME; False if there is no such file."""
+        arrays = load_arrays(fname)
+        self.W = self.W if arrays is None else arrays["W"]  # pyright: ignore[reportConstantRedefinition]
+        return arrays is not None
 
     def loss(self, X_batch: Array, y_batch: Array, reg: float) -> tuple[Any, Array]:
         """The loss and its gradient dW: a subclass says which."""

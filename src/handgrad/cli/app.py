@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from handgrad.cli.book import SCRIPTS, book
 from handgrad.cli.cs231n import cs231n
+from handgrad.cli.data import data
 from handgrad.cli.examples import examples
 from handgrad.cli.text import say
 
@@ -22,16 +23,8 @@ Run = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
 
 COMMANDS = [
-    "train",
-    "evaluate",
-    "predict",
-    "summary",
-    "gradcheck",
-    "selftest",
-    "warmup",
-    "examples",
-    "book",
-    "cs231n",
+    *("train", "evaluate", "predict", "summary", "gradcheck"),
+    *("selftest", "warmup", "data", "examples", "book", "cs231n"),
 ]
 
 
@@ -61,12 +54,13 @@ train = typer.Typer(
     help="Train a network and keep everything about it in a run folder.",
 )
 app.add_typer(train, name="train")
+app.add_typer(data, name="data")
 app.add_typer(examples, name="examples")
 
 
 def plain_help() -> None:
     """Write help without boxes: in a narrow terminal they would cut off the options' names."""
-    for group in (app, train, examples):
+    for group in (app, train, data, examples):
         group.rich_markup_mode = None
 
 

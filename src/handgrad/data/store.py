@@ -1,6 +1,7 @@
 """Where data sets lie: the user's cache, or a folder that an environment variable names."""
 
 import os
+import shlex
 from pathlib import Path
 
 VARIABLE = "HANDGRAD_DATA"
@@ -30,4 +31,4 @@ def how_to_get(name: str, folder: str | os.PathLike[str] | None) -> str:
     """The cure where a set is not there."""
     if folder is None:
         return f"Get it with: handgrad data get {name}"
-    return f"Get it with: handgrad data get {name} --folder {os.fspath(folder)}"
+    return f"Get it with: handgrad data get {name} --folder {shlex.quote(os.fspath(folder))}"

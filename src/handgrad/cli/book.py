@@ -25,9 +25,14 @@ Figures = Annotated[
         show_default="figures, beside SCRIPT",
     ),
 ]
+Seed = Annotated[
+    int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="What np.random begins with.")
+]
 
 
-def book(script: Script, arguments: Arguments = None, figures: Figures = None) -> int:
+def book(
+    script: Script, arguments: Arguments = None, figures: Figures = None, seed: Seed = 0
+) -> int:
     """Run a script of the book "Deep Learning from Scratch".
 
     `common` and `dataset.mnist` are handgrad's own: same names, same results, faults mended. The
@@ -46,4 +51,5 @@ def book(script: Script, arguments: Arguments = None, figures: Figures = None) -
         names=NAMES,
         spare=chapter_names(path.parent.name),
         figures_folder=figures,
+        seed=seed,
     )

@@ -8,6 +8,7 @@ process is as it was before.
 
 import contextlib
 import os
+import random
 import runpy
 import sys
 import sysconfig
@@ -36,6 +37,7 @@ def run_script(
     spare: Mapping[str, str] | None = None,
     globals_: dict[str, Any] | None = None,
     figures_folder: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
 ) -> int:
     """Run a Python script with other modules' names importable; its exit status.
 
@@ -49,6 +51,8 @@ def run_script(
         globals_: names that the script finds defined (a notebook's get_ipython, say).
         figures_folder: where `plt.show()` writes figures; None opens windows where there is a
             display, and otherwise writes into `figures` beside the script.
+        seed: what np.random and random begin with, so that each run gives the same; None leaves
+            them as they are. A script that sets its own seed is not disturbed.
 
     Returns:
         0, what the script gave to sys.exit, or 1 after an error, whose traceback is on stderr.
@@ -63,6 +67,7 @@ def run_script(
         modules(names, spare or {}),
         pictures(path, folder),
         quiet_pickles(),
+        seeded(seed),
         old_names(tell, is_reader=is_reader),
     ):
         return status_of(path, globals_)
@@ -200,6 +205,22 @@ def quiet_pickles() -> Generator[None]:
         warnings.filterwarnings("ignore", "numpy.core", DeprecationWarning)
         warnings.filterwarnings("ignore", "dtype\\(\\): align", old)
         yield
+
+
+@contextlib.contextmanager
+def seeded(seed: int | None) -> Generator[None]:
+    """Let the generators without a name begin at `seed`; go on where they were afterwards."""
+    if seed is None:
+        yield
+        return
+    before = np.random.get_state(), random.getstate()
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before[0])
+        random.setstate(before[1])
 
 
 def tell(text: str) -> None:

@@ -36,9 +36,9 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Array:
 
 
 def numerical_gradient_2d(f: Callable[[Any], Any], X: Any) -> Array:
-    """The gradient of `f` at each row of `X`; at `X` itself, if it has one axis."""
+    """The gradient of `f` at each row of `X`; at `X` itself, if it has no rows."""
     rows = np.asarray(X)
-    if rows.ndim == 1:
+    if rows.ndim < 2:
         return numerical_gradient(f, rows)
     gradients = [numerical_gradient(f, row) for row in rows]
     return np.stack(gradients) if gradients else np.zeros(rows.shape)

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from handgrad.backend import ops
+from handgrad.backend import ops, use
 from handgrad.checks import Array
 
 __all__ = ["SGD", "AdaDelta", "AdaGrad", "Adam", "Momentum", "Nesterov", "RMSprop", "np"]
@@ -23,10 +23,13 @@ class Rule:
         """One step: `params[key]` moves by the rule for `grads[key]`."""
         self.begin(params)
         for key, given in list(params.items()):
-            array = given if is_live(given) else np.array(given, np.float64)
-            self.step(key, array, np.asarray(grads[key]))
-            if array is not given:
-                params[key] = array[()]
+            if is_live(given):
+                self.step(key, given, np.asarray(grads[key]))
+                continue
+            number = np.array(given, np.float64)
+            with use("reference"):  # there is nothing to compile for a number
+                self.step(key, number, np.asarray(grads[key], np.float64))
+            params[key] = number[()]
 
     def begin(self, params: dict[str, Any]) -> None:
         """Prepare a step."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from handgrad.cli.book import Arguments, Figures
+from handgrad.cli.book import Arguments, Figures, Seed
 from handgrad.cli.guard import usage_errors
 
 Script = Annotated[
@@ -15,6 +15,7 @@ Year = Annotated[
     int | None,
     typer.Option(
         metavar="N",
+        min=2015,
         help="Follow that year's course: until 2017 dropout's p is the share dropped, until 2016 "
         "assignment 1 halves its penalty.",
         show_default="the newest",
@@ -23,7 +24,11 @@ Year = Annotated[
 
 
 def cs231n(
-    script: Script, arguments: Arguments = None, figures: Figures = None, year: Year = None
+    script: Script,
+    arguments: Arguments = None,
+    figures: Figures = None,
+    seed: Seed = 0,
+    year: Year = None,
 ) -> int:
     """Run a script or notebook of CS231n's assignments 1 and 2.
 
@@ -42,8 +47,7 @@ def cs231n(
     with usage_errors():
         path = checked(script)
         python_of(path)  # a file that is no notebook is refused here
-        chosen = in_year(NEWEST_YEAR if year is None else year)
-    with chosen, readable(path):
+    with in_year(NEWEST_YEAR if year is None else year), readable(path):
         return run_script(
             path,
             arguments or [],
@@ -51,4 +55,5 @@ def cs231n(
             spare=SPARE,
             globals_={"get_ipython": get_ipython, "xrange": range},
             figures_folder=figures,
+            seed=seed,
         )

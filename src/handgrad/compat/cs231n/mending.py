@@ -3,16 +3,16 @@
 Lines stay where they are, so that errors name the right ones.
 """
 
-import ast
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 from handgrad.checks import FileFormatError
 
-# %matplotlib, !wget, ?np.dot, np.dot?
-MAGIC = re.compile(r"\s*(%%?[A-Za-z]|![^=]|\?)|\s*[\w.]+\?\??\s*$")
+# %matplotlib, !wget, ?np.dot, np.dot?; and what only the first line of a file may be
+MAGIC = re.compile(r"\s*(%%?[A-Za-z]|![^=]|\?)|\s*[\w.]+\?\??\s*$|from __future__ ")
 PRINT = re.compile(r"(\s*)print[ \t]+(?=[^\s(=.,:])(.*)", re.DOTALL)  # a statement of Python 2
 COLAB = "google.colab"  # in cells that fetch the course's folder from Google Drive
 KEPT = {"%%time", "%%timeit", "%%capture"}  # cell magics whose cell is Python all the same
@@ -30,7 +30,7 @@ def python_of(path: Path) -> str:
         if path.suffix != ".ipynb":
             return mended(text)
         return "\n\n".join(
-            f"# cell {number}\n{cell_as_script(mended(code))}"
+            f"# cell {number}\n{mended(cell_as_script(code))}"
             for number, code in enumerate(cells(json.loads(text)), 1)
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -50,7 +50,8 @@ def cells(notebook: dict[str, Any]) -> list[str]:
 
 
 def cell_as_script(code: str) -> str:
-    """What is a cell's alone: no cell for Colab, and pictures shown at its end."""
+    """What is a cell's alone: no cell for Colab, no late `__future__`, pictures at its end."""
+    code = re.sub(r"^(?=from __future__ )", "# ", code, flags=re.MULTILINE)
     first = code.split(maxsplit=1)[0] if code.split() else ""
     if COLAB in code or (first.startswith("%%") and first not in KEPT):
         return "\n".join(f"# {line}" for line in code.splitlines())
@@ -81,10 +82,11 @@ def mended(code: str) -> str:
 
 def parses(code: str) -> bool:
     """Whether the code is Python 3 as it is."""
-    try:
-        ast.parse(code)
-    except SyntaxError:
-        return False
+    with warnings.catch_warnings(action="ignore"):  # Python gives them when the script runs
+        try:
+            compile(code, "script", "exec", dont_inherit=True)
+        except SyntaxError:
+            return False
     return True
 
 

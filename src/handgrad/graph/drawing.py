@@ -27,7 +27,7 @@ BLUE, VERMILION, INK, LINE = "#0072B2", "#B34700", "#222222", "#777777"
 FONT = 14.0  # size of all letters
 RADIUS = 20.0  # of a circle
 MARGIN = 14.0
-WIDE = "MWmw@%∂Σ"  # letters that are wider than digits
+WIDE = dict.fromkeys("MWmw@%Σ∂", 1.0) | {"−": 0.84}  # widths of what is wider than digits
 LINE_HEIGHT = 17.0
 
 
@@ -174,7 +174,7 @@ def written(array: Array | None, digits: int) -> str:
 def text_width(text: str) -> float:
     """How wide a text is at most, in the fonts that browsers take for sans-serif."""
     return FONT * sum(
-        1.05 if unicodedata.east_asian_width(letter) in "WF" else 1.0 if letter in WIDE else 0.64
+        1.05 if unicodedata.east_asian_width(letter) in "WF" else WIDE.get(letter, 0.64)
         for letter in text
     )
 

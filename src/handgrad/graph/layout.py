@@ -16,6 +16,7 @@ Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical Sys
 IEEE Transactions on Systems, Man, and Cybernetics 11, 1981.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -37,19 +38,33 @@ class Box:
     group: object = None  # that op; None where the order does not matter
     left: list["Box"] = field(default_factory=list["Box"])  # neighbours one column to the left
     right: list["Box"] = field(default_factory=list["Box"])  # and to the right
+    trunk: dict[int, "Box"] = field(
+        default_factory=dict[int, "Box"]
+    )  # column: what it goes through
     place: int = 0  # in its column, counted from above
     x: float = 0.0
     y: float = 0.0
 
 
 def connect(source: Box, target: Box) -> list[Box]:
-    """Join two boxes, through an empty one in every column between; return all."""
-    between = [Box(column, 0.0, THIN) for column in range(source.column + 1, target.column)]
-    path = [source, *between, target]
-    for one, other in pairwise(path):
-        one.right.append(other)
-        other.left.append(one)
-    return path
+    """Join two boxes, through an empty one in every column between; return all.
+
+    All lines that leave one box share those boxes: they run as one, until each branches off.
+    """
+    path = [source]
+    for column in range(source.column + 1, target.column):
+        if column not in source.trunk:
+            source.trunk[column] = Box(column, 0.0, THIN)
+            join(path[-1], source.trunk[column])
+        path.append(source.trunk[column])
+    join(path[-1], target)
+    return [*path, target]
+
+
+def join(one: Box, other: Box) -> None:
+    """Make two boxes neighbours."""
+    one.right.append(other)
+    other.left.append(one)
 
 
 def arrange(boxes: Sequence[Box]) -> tuple[float, float]:
@@ -100,10 +115,12 @@ def mean_place(box: Box, *, forward: bool) -> float:
 
 def keep_groups_in_order(column: list[Box]) -> None:
     """Let the inputs of an op keep their order, where it matters, in the places that they have."""
-    groups = {id(box.group) for box in column if box.group is not None}
-    for group in groups:
-        places = [i for i, box in enumerate(column) if id(box.group) == group]
-        members = sorted((column[i] for i in places), key=lambda box: box.order)
+    groups: dict[int, list[int]] = {}
+    for place, box in enumerate(column):
+        if box.group is not None:
+            groups.setdefault(id(box.group), []).append(place)
+    for places in groups.values():
+        members = sorted((column[place] for place in places), key=lambda box: box.order)
         for place, box in zip(places, members, strict=True):
             column[place] = box
 
@@ -112,8 +129,11 @@ def count_crossings(columns: list[list[Box]]) -> int:
     """How many pairs of lines cross between neighbouring columns."""
     total = 0
     for column in columns:
-        ends = [end.place for box in column for end in sorted(box.right, key=lambda b: b.place)]
-        total += sum(later < end for i, end in enumerate(ends) for later in ends[i + 1 :])
+        seen: list[int] = []  # where the lines from above end, sorted
+        for box in column:
+            ends = sorted(end.place for end in box.right)
+            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            seen = sorted(seen + ends)
     return total
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from PIL import Image
 
 from command_line import Called, call, interrupt_when, start
 from handgrad.checks import FileAccessError
@@ -205,6 +206,17 @@ def test_figures_are_saved_where_told(script: Script, tmp_path: Path):
     assert sorted(each.name for each in (tmp_path / "out").iterdir()) == names
     assert [line.rpartition(os.sep)[2] for line in done.err.splitlines()] == names
     assert mpl.get_backend() == used
+
+
+def test_images_of_pillow_are_saved_too(script: Script):
+    path = script(
+        "import numpy as np\nfrom PIL import Image\n"
+        "Image.fromarray(np.full((3, 4), 200, np.uint8)).show()\n"
+    )
+    saved = path.parent / "figures" / "mine-1.png"
+    assert book(path) == Called(0, "", f"handgrad: figure saved: {saved}\n")
+    with Image.open(saved) as image:
+        assert (image.size, image.getpixel((0, 0))) == ((4, 3), 200)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,18 @@
-"""Figures on machines without a display: `plt.show()` writes PNG files, and waits for nobody."""
+"""Pictures on machines without a display: they become PNG files, and nobody is waited for.
+
+Those are the figures of `plt.show()`, and the images of Pillow's `show()`.
+"""
 
 # Matplotlib leaves the types of its **kwargs out.
 # pyright: reportUnknownMemberType=false
 
+import functools
 import importlib.util
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 BACKEND = "module://handgrad.compat.figure_backend"
 SILENT = {"", "agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # backends without windows
@@ -26,15 +31,20 @@ class Album:
         """Write every open figure and close it, as people close windows."""
         import matplotlib.pyplot as plt
 
+        write = cast("Callable[[Path], None]", plt.savefig)
         for number in plt.get_fignums():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.count += 1
-            path = self.folder / f"{self.name}-{self.count}.png"
             plt.figure(number)
-            plt.savefig(path)
-            self.tell(f"figure saved: {path}")
+            self.save(write)
         plt.close("all")
         self.later = False
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Let `write` write the next file."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.count += 1
+        path = self.folder / f"{self.name}-{self.count}.png"
+        write(path)
+        self.tell(f"figure saved: {path}")
 
 
 album: Album | None = None  # of the script that runs
@@ -54,6 +64,22 @@ def finish() -> None:
     """Write what was shown without waiting: now it is done."""
     if album is not None and album.later:
         album.save_open()
+
+
+@functools.cache
+def take_images() -> None:
+    """Be the first that Pillow asks to show an image."""
+    from PIL.ImageShow import Viewer, register
+
+    class Files(Viewer):
+        """Writes what it shows; does nothing while no script runs."""
+
+        def show(self, image: Any, **options: Any) -> int:
+            if album is not None:
+                album.save(image.save)
+            return album is not None
+
+    register(Files(), 0)
 
 
 def has_windows() -> bool:

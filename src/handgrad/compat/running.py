@@ -182,6 +182,7 @@ def pictures(path: Path, folder: Path | None) -> Generator[None]:
     matplotlib: Any = sys.modules.get("matplotlib")  # it reads the environment only once
     used = None if matplotlib is None else matplotlib.get_backend(auto_select=False)
     figures.album = figures.Album(folder or path.parent / "figures", path.stem, tell)
+    figures.take_images()
     os.environ["MPLBACKEND"] = figures.BACKEND
     if matplotlib is not None:
         matplotlib.use(figures.BACKEND)

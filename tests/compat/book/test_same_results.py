@@ -86,6 +86,13 @@ def test_convolution_of_float32_images_by_float64_filters(rng: np.random.Generat
     assert np.allclose(conv.db, dout.sum(axis=(0, 2, 3)))
 
 
+def test_a_convolution_without_a_bias(rng: np.random.Generator):
+    W, x = rng.normal(size=(2, 1, 2, 2)), rng.normal(size=(1, 1, 3, 3))
+    plain: Any = 0
+    conv = layers.Convolution(W, plain)
+    assert np.array_equal(conv.forward(x), layers.Convolution(W, np.zeros(2)).forward(x))
+
+
 def test_images_are_asked_for(rng: np.random.Generator):
     flat = rng.normal(size=(2, 784))
     for layer, who in (

@@ -1,6 +1,17 @@
-"""Data: MNIST and other sets, reading files, preparing images, splitting and batching."""
+"""Data: MNIST and other sets, reading files, preparing and augmenting images, batches."""
 
 from handgrad.data.arrays import Examples, batches, one_hot, split
+from handgrad.data.augmentation import (
+    Augmentation,
+    affine,
+    brightness,
+    crop,
+    elastic,
+    flip,
+    rotate,
+    scale,
+    shift,
+)
 from handgrad.data.cifar10 import CIFAR10_CLASSES, cifar10
 from handgrad.data.digits import Steps, prepare_digit
 from handgrad.data.fashion_mnist import FASHION_MNIST_CLASSES, fashion_mnist
@@ -13,15 +24,21 @@ from handgrad.data.synthetic import blobs, circles, moons, sigmoid_rule, spirals
 __all__ = [
     "CIFAR10_CLASSES",
     "FASHION_MNIST_CLASSES",
+    "Augmentation",
     "Dataset",
     "Examples",
     "Steps",
+    "affine",
     "batches",
     "blobs",
+    "brightness",
     "cifar10",
     "circles",
+    "crop",
     "data_folder",
+    "elastic",
     "fashion_mnist",
+    "flip",
     "loads_pickle",
     "mnist",
     "moons",
@@ -29,6 +46,9 @@ __all__ = [
     "prepare_digit",
     "read_idx",
     "read_pickle",
+    "rotate",
+    "scale",
+    "shift",
     "sigmoid_rule",
     "spirals",
     "split",

@@ -32,7 +32,8 @@ ORDER = [
     {"backend"},
     {"layers"},
     {"losses", "metrics", "optimizers", "regularizers", "schedules"},
-    {"heads", "inspection", "network_file", "parameters", "summary"},
+    {"heads", "inspection", "memory", "network_file", "parameters"},
+    {"summary"},
     {"network"},
     {"plans"},
     {"graph"},
@@ -45,6 +46,7 @@ ORDER = [
     {"__init__", "__main__"},
 ]
 UPWARD = {  # the imports that go the other way, and why
+    ("memory", "plans"): "what a plan would take: asked for if it is to be compiled",
     ("network", "plans"): "streaming predict: asked for at its first call, if it is to be compiled",
 }
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

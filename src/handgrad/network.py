@@ -26,6 +26,7 @@ from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe_all, known_layers, make_all
 from handgrad.losses import Loss
+from handgrad.memory import training_memory
 from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
@@ -180,9 +181,10 @@ class Network:
         require_classes(self.head, self.output_shape)
         return classes_of(self.predict(x, batch_size=batch_size))
 
-    def summary(self) -> Summary:
-        """Layers, shapes, parameters, operations and memory; `print(network.summary())`."""
-        return summarize(self.input_shape, self.body, self.dtype.itemsize)
+    def summary(self, *, batch_size: int | None = None) -> Summary:
+        """Layers, shapes, parameters, operations; with `batch_size`, what training takes."""
+        memory = training_memory(self, batch_size)
+        return summarize(self.input_shape, self.body, self.dtype.itemsize, memory)
 
     def inspect(
         self, x: Any, *, labels: Any = None, loss: Loss | None = None, training: bool = False

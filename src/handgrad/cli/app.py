@@ -234,11 +234,17 @@ def predict(
 
 
 @app.command()
-def summary(run: Run, json: Json = False) -> int:
+def summary(
+    run: Run,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", help="Tell what training takes in batches of N.")
+    ] = 100,
+    json: Json = False,
+) -> int:
     """Show a network's layers, shapes, parameters, operations and memory."""
     from handgrad.cli.inspect import run_summary
 
-    return run_summary(run, json=json)
+    return run_summary(run, batch_size=batch_size, json=json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
 from handgrad.training.arguments import (
+    Augment,
     Metric,
+    augmented,
     measure,
     prepare_callbacks,
     prepare_examples,
@@ -34,8 +36,6 @@ from handgrad.training.history import History
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
 from handgrad.training.steps import make_step
-
-Augment = Callable[[Array, np.random.Generator], Array]
 
 
 class Trainer:
@@ -51,7 +51,9 @@ class Trainer:
         clip_norm: the largest norm that all gradients together may have.
         metrics: {name: function (outputs, labels) -> float}; by default accuracy for classifiers
             and the mean absolute error for regressions.
-        augment: a function (batch, generator) -> batch, applied to training batches only.
+        augment: a function (batch, generator) -> batch, such as `handgrad.data.Augmentation`,
+            applied to training batches only. The generator follows from seed, epoch and step, so
+            that a resumed run changes each batch as it would have been.
         seed: the order of the examples and the augmentation follow from it.
 
     >>> from handgrad import Adam, Affine, Network, Relu, SoftmaxCrossEntropy, Trainer
@@ -210,7 +212,7 @@ class Trainer:
         network, position = self.network, self.position
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, position.epoch, position.step))
-            x = self.augment(x, rng)
+            x = augmented(self.augment, x, rng)
         generators = network.generators()
         with np.errstate(all="ignore"):  # what overflows is found and explained below
             total, outputs, grads, new_state = self._compute(x, labels, weights)

@@ -174,7 +174,8 @@ def test_linear_classifiers_learn_and_print(kind: Any, capsys: pytest.CaptureFix
 
 
 def test_neural_net_counts_whole_epochs(capsys: pytest.CaptureFixture[str]) -> None:
-    # 120 / 50 is 2.4: the course's own code divides so, and meets a multiple of it every 12 steps.
+    # 120 / 50 is 2.4, of which no step is a multiple: the course's own code divides so, and would
+    # measure once.
     np.random.seed(0)
     X, y = separable()
     net = SelfTrainedNet(6, 10, 3, std=0.1)

@@ -7,16 +7,18 @@ MOST_ENTRIES = 4  # of an array that is written out
 
 
 def number_text(value: float, digits: int = DIGITS) -> str:
-    """A number, rounded to so many digits that count; whole numbers below a million whole.
+    """A number, rounded to so many digits that count; all those before the point, to a million.
 
     >>> number_text(2.2000000000000002), number_text(220.00000000000003), number_text(-1e-20)
     ('2.2', '220', '-1e-20')
-    >>> number_text(123456.0, digits=3), number_text(2 / 3, digits=3)
-    ('123456', '0.667')
+    >>> number_text(123456.0, digits=3), number_text(403.4, digits=2), number_text(2 / 3, digits=3)
+    ('123456', '403', '0.667')
     """
-    if abs(value) < 1e6 and value == round(value):
+    if not abs(value) < 1e6:  # NaN is not either
+        return f"{value:.{digits}g}"
+    if value == round(value):
         return str(round(value))
-    return f"{value:.{digits}g}"
+    return f"{value:.{max(digits, len(str(int(abs(value)))))}g}"
 
 
 def array_text(array: Array, digits: int = DIGITS) -> str:

@@ -154,6 +154,9 @@ def train_mnist(
             show_default="55,000",
         ),
     ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Change every image a little each time it is seen.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Json = False,
 ) -> int:
@@ -170,7 +173,7 @@ def train_mnist(
     from handgrad.cli.train import Choices, run_training
 
     return run_training(
-        Choices(model, epochs, batch_size, optimizer, learning_rate, seed, out, limit),
+        Choices(model, epochs, batch_size, optimizer, learning_rate, seed, out, limit, augment),
         quiet=quiet,
         json=json,
     )

@@ -53,7 +53,7 @@ class Augmentation:
         return x
 
     def __repr__(self) -> str:
-        return f"Augmentation({', '.join(map(_describe, self.steps))})"
+        return f"Augmentation({', '.join(map(described_step, self.steps))})"
 
 
 def affine(
@@ -208,13 +208,13 @@ def _check(who: str, x: Array, *, fill: float = 0.0, **options: tuple[float, flo
         check_number(value, who=who, which=which, low=0, high=limit)
 
 
-def _describe(step: Any) -> str:
-    """A step with its options, as one would write it."""
+def described_step(step: Any) -> str:
+    """A step with its options, as one would write it: for the record of a run."""
     if not isinstance(step, partial):
         return getattr(step, "__name__", repr(step))
     function = cast("partial[Array]", step)
     options = [f"{name}={value!r}" for name, value in function.keywords.items()]
-    return f"{_describe(function.func)}({', '.join([*map(repr, function.args), *options])})"
+    return f"{described_step(function.func)}({', '.join([*map(repr, function.args), *options])})"
 
 
 def _computed(x: Array) -> np.dtype[Any]:

@@ -26,7 +26,7 @@ TEST_OPS = Path(__file__).parent / "ops"
 # Each name may import itself and the names of the lines above it, and nothing else of handgrad.
 ORDER = [
     {"checks"},
-    {"files", "gradcheck", "initializers", "labels"},
+    {"files", "gradcheck", "initializers", "labels", "threads"},
     {"ops"},
     {"kernels"},
     {"backend"},

@@ -31,6 +31,7 @@ from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
+from handgrad.threads import check_threads, deterministic, limited
 
 
 class Network:
@@ -140,18 +141,18 @@ class Network:
 
     # -- use --------------------------------------------------------------------------------
 
-    def predict(self, x: Any, *, batch_size: int = 256) -> Array:
+    def predict(self, x: Any, *, batch_size: int = 256, threads: int | None = None) -> Array:
         """The last layer's outputs, shape (N, …): logits of a classifier, values of a regression.
 
-        Runs in batches of `batch_size`, so that memory does not grow with N.
+        Runs in batches of `batch_size`, so that memory does not grow with N, on so many `threads`.
         """
         check_count(batch_size, who="Network.predict", which="batch_size")
+        check_threads(threads, who="Network.predict")
         x = self.check_batch(x)
-        outputs = [
-            self._predict_batch(x[start : start + batch_size], batch_size)
-            for start in range(0, max(len(x), 1), batch_size)
-        ]
-        return np.concatenate(outputs)
+        starts = range(0, max(len(x), 1), batch_size)
+        with limited(threads, deterministic=deterministic()):
+            batches = [self._predict_batch(x[i : i + batch_size], batch_size) for i in starts]
+        return np.concatenate(batches)
 
     def _predict_batch(self, x: Array, batch_size: int) -> Array:
         """The outputs of one batch, by a plan where there is one for this network."""

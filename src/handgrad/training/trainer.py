@@ -19,6 +19,7 @@ from handgrad.network import Network
 from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
+from handgrad.threads import check_threads
 from handgrad.training.arguments import (
     Augment,
     Metric,
@@ -33,6 +34,7 @@ from handgrad.training.arguments import (
 from handgrad.training.callbacks import Callback
 from handgrad.training.diagnosis import explain_non_finite, lost_parameters
 from handgrad.training.history import History
+from handgrad.training.limits import within_limits
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
 from handgrad.training.steps import make_step
@@ -55,6 +57,9 @@ class Trainer:
             applied to training batches only. The generator follows from seed, epoch and step, so
             that a resumed run changes each batch as it would have been.
         seed: the order of the examples and the augmentation follow from it.
+        threads: how many may work; by default HANDGRAD_THREADS, else all processor cores.
+        deterministic: whether results must be the same bits with any number of threads. That takes
+            one thread of BLAS, and sums in a fixed order: a little slower.
 
     >>> from handgrad import Adam, Affine, Network, Relu, SoftmaxCrossEntropy, Trainer
     >>> rng = np.random.default_rng(0)
@@ -79,6 +84,8 @@ class Trainer:
         metrics: Mapping[str, Metric] | None = None,
         augment: Augment | None = None,
         seed: int = 0,
+        threads: int | None = None,
+        deterministic: bool = False,
     ) -> None:
         check_kind(network, Network, who="Trainer", which="network")
         check_kind(loss, Loss, who="Trainer", which="loss")
@@ -90,6 +97,7 @@ class Trainer:
         check_count(seed, who="Trainer", which="seed", low=0)
         if clip_norm is not None:
             check_number(clip_norm, who="Trainer", which="clip_norm", low=0, open_low=True)
+        check_threads(threads, who="Trainer")
         loss.check_network(network.layers)
         self.network = network
         self.loss = loss
@@ -100,6 +108,8 @@ class Trainer:
         self.metrics = prepare_metrics(metrics, loss)
         self.augment = augment
         self.seed = seed
+        self.threads = threads
+        self.deterministic = deterministic
         self.history = History()
         self.position = Position()
         self.running = Running()
@@ -109,6 +119,7 @@ class Trainer:
 
     # -- the whole run ----------------------------------------------------------------------
 
+    @within_limits
     def fit(
         self,
         x: Any,
@@ -238,6 +249,7 @@ class Trainer:
 
     # -- measuring --------------------------------------------------------------------------
 
+    @within_limits
     def evaluate(
         self, x: Any, labels: Any, *, sample_weight: Any = None, batch_size: int = 256
     ) -> dict[str, float]:

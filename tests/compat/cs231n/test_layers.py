@@ -245,6 +245,26 @@ def test_batchnorm_keeps_running_averages_in_bn_param() -> None:
     np.testing.assert_array_equal(bn_param["running_mean"], kept)
 
 
+def test_epsilon_is_a_hundred_thousandth_where_none_is_given() -> None:
+    x = 1e-3 * draw(*IMAGES)  # small enough that it matters
+    gamma, beta = np.ones((1, 6, 1, 1)), np.zeros((1, 6, 1, 1))
+    out, _ = layers.spatial_groupnorm_forward(x, gamma, beta, 1, {})  # one group: all of an image
+    variance = x.var(axis=(1, 2, 3), keepdims=True)
+    expected = (x - x.mean(axis=(1, 2, 3), keepdims=True)) / np.sqrt(variance + 1e-5)
+    np.testing.assert_allclose(out, expected)
+    rows = x.reshape(2, -1)
+    out, _ = layers.layernorm_forward(rows, np.ones(210), np.zeros(210), {})
+    np.testing.assert_allclose(out, expected.reshape(2, -1))
+    out, _ = layers.batchnorm_forward(rows.T, np.ones(2), np.zeros(2), {"mode": "train"})
+    np.testing.assert_allclose(out.T, expected.reshape(2, -1))
+
+
+def test_convolution_without_padding() -> None:
+    x, w = draw(*IMAGES), draw(4, 6, 5, 7)  # filters as large as the images
+    out, _ = layers.conv_forward_naive(x, w, np.zeros(4), {"stride": 1, "pad": 0})
+    np.testing.assert_allclose(out, np.einsum("ncij,fcij->nf", x, w)[:, :, None, None])
+
+
 def test_spatial_batchnorm_has_one_statistic_per_channel() -> None:
     bn_param: dict[str, Any] = {"mode": "train"}
     layers.spatial_batchnorm_forward(draw(*IMAGES), np.ones(6), np.zeros(6), bn_param)

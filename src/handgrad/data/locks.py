@@ -14,11 +14,21 @@ if sys.platform == "win32":
 
     def _lock(file: int) -> None:
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+
+    def _let_go(file: int, path: Path) -> None:
+        os.close(file)  # an open file cannot be taken away here
+        with suppress(OSError):  # nor one that somebody waits for: he will do it
+            path.unlink()
 else:
     import fcntl
 
     def _lock(file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _let_go(file: int, path: Path) -> None:
+        with suppress(OSError):  # first, or the next one would hold a file that goes
+            path.unlink()
+        os.close(file)
 
 
 @contextmanager
@@ -55,9 +65,7 @@ def only_one(path: Path, waiting: Callable[[], object]) -> Generator[bool]:
         yield True
     finally:
         if file >= 0:
-            with suppress(OSError):  # Windows keeps a file that somebody waits for
-                path.unlink()
-            os.close(file)
+            _let_go(file, path)
 
 
 def _is_still_there(file: int, path: Path) -> bool:

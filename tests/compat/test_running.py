@@ -219,6 +219,33 @@ def test_images_of_pillow_are_saved_too(script: Script):
         assert (image.size, image.getpixel((0, 0))) == ((4, 3), 200)
 
 
+def test_warnings_point_at_the_readers_line_once(script: Script):
+    path = script(
+        "import warnings\nwarnings.simplefilter('always')\n"
+        "import numpy as np; np.seterr(over='warn'); from common.layers import Affine\n"
+        "affine = Affine(np.full((1, 1), 1e300), 0)\n"
+        "for _ in range(3):\n"
+        "    affine.forward(np.full((1, 1), 1e300))\n"
+        "warnings.warn('mine')\n"
+    )
+    done = book(path)
+    assert [line.partition(str(path))[2] for line in done.err.splitlines()] == [
+        ":6: RuntimeWarning: overflow encountered in matmul",
+        ":7: UserWarning: mine",
+    ]
+
+
+def test_figures_that_cannot_be_saved_end_the_script(script: Script, tmp_path: Path):
+    taken = tmp_path / "taken"
+    taken.write_text("", encoding="utf-8")
+    done = book(
+        "--figures", taken, script("import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\n")
+    )
+    assert done.status == 1
+    assert f"cannot save the figure {taken / 'mine-1.png'} (" in done.err.splitlines()[-1]
+    assert done.err.splitlines()[-1].endswith("Name another folder: --figures DIR.")
+
+
 @pytest.mark.parametrize(
     ("environment", "platform", "expected"),
     [

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from handgrad.checks import FileAccessError
+
 BACKEND = "module://handgrad.compat.figure_backend"
 SILENT = {"", "agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}  # backends without windows
 TOOLKITS = ("tkinter", "PyQt6", "PySide6", "PyQt5", "PySide2", "gi", "wx")
@@ -39,11 +41,21 @@ class Album:
         self.later = False
 
     def save(self, write: Callable[[Path], None]) -> None:
-        """Let `write` write the next file."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Let `write` write the next file.
+
+        Raises:
+            FileAccessError: it cannot be written.
+        """
         self.count += 1
         path = self.folder / f"{self.name}-{self.count}.png"
-        write(path)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write(path)
+        except OSError as error:
+            raise FileAccessError(
+                f"cannot save the figure {path} ({error.strerror or error}). "
+                "Name another folder: --figures DIR."
+            ) from None
         self.tell(f"figure saved: {path}")
 
 

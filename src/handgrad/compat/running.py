@@ -7,6 +7,7 @@ process is as it was before.
 """
 
 import contextlib
+import inspect
 import os
 import random
 import runpy
@@ -66,7 +67,7 @@ def run_script(
         at_home(path, arguments),
         modules(names, spare or {}),
         pictures(path, folder),
-        quiet_pickles(),
+        warnings_for_readers(),
         seeded(seed),
         old_names(tell, is_reader=is_reader),
     ):
@@ -199,12 +200,25 @@ def pictures(path: Path, folder: Path | None) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def quiet_pickles() -> Generator[None]:
-    """Say nothing about how old a pickled array is: it is read all the same."""
+def warnings_for_readers() -> Generator[None]:
+    """Say nothing about how old a pickled array is; show warnings at the reader's own lines."""
     old = np.exceptions.VisibleDeprecationWarning
+    told: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **_: Any) -> None:
+        frame = inspect.currentframe()
+        while frame is not None and not is_reader(frame.f_code.co_filename):
+            frame = frame.f_back
+        file, line = place[:2] if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+        text = f"{file}:{line}: {category.__name__}: {message}"
+        if text not in told:
+            told.add(text)
+            tell_plainly(text)
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "numpy.core", DeprecationWarning)
         warnings.filterwarnings("ignore", "dtype\\(\\): align", old)
+        warnings.showwarning = show
         yield
 
 

@@ -87,7 +87,7 @@ def cross_entropy_error(y: Any, t: Any) -> Any:
     rows = y[np.newaxis] if y.ndim == 1 else y
     target = one_hot(t, rows, single=y.ndim == 1)
     tiny = np.finfo(rows.dtype).tiny  # log(0) has no value; nothing is added to what has one
-    return -np.sum(target * np.log(np.maximum(rows, tiny))) / max(len(rows), 1) + 0.0
+    return np.sum(target * (0 - np.log(np.maximum(rows, tiny)))) / max(len(rows), 1)
 
 
 def softmax_loss(X: Any, t: Any) -> Any:

@@ -198,7 +198,6 @@ class BatchNormalization:
     def forward(self, x: Array, train_flg: bool = True) -> Array:
         """By the batch's statistics in training, which move the running ones; else by those."""
         self.input_shape = x.shape
-        x = x if x.ndim in {2, 4} else x.reshape(len(x), -1)
         weight, bias = self._per_channel("gamma", x), self._per_channel("beta", x)
         eps = 10e-7  # as the book writes it: 10⁻⁶
         if self.running_mean is None or self.running_var is None:
@@ -215,13 +214,12 @@ class BatchNormalization:
                 x, weight, bias, mean=mean, var=var, eps=eps
             )
             self.backward_op = ops.batch_norm_inference_backward
-        return out.reshape(self.input_shape)
+        return out
 
     def backward(self, dout: Array) -> Array:
         """Through the statistics as well, if they were the batch's."""
-        dout = dout.reshape(self.saved.x_hat.shape)
         dx, self.dgamma, self.dbeta = self.backward_op(dout, self.saved)
-        return dx.reshape(self.input_shape)
+        return dx
 
     def _per_channel(self, name: str, x: Array) -> Array:
         """Gamma or beta with one entry for each channel; a single number is for all of them."""

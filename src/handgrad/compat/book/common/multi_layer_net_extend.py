@@ -103,9 +103,11 @@ class MultiLayerNetExtend(BookNetwork):
 
     def loss(self, x: Array, t: Array, train_flg: bool = False) -> Any:
         """The loss of a batch, and the penalty on the weights."""
+        loss = self.last_layer.forward(self.predict(x, train_flg), t)
+        if not self.weight_decay_lambda:
+            return loss
         weights = [self.params[f"W{n}"] for n in range(1, self.hidden_layer_num + 2)]
-        penalty = sum(0.5 * self.weight_decay_lambda * np.sum(W**2) for W in weights)
-        return self.last_layer.forward(self.predict(x, train_flg), t) + penalty
+        return loss + sum(0.5 * self.weight_decay_lambda * np.sum(W**2) for W in weights)
 
     def training_loss(self, x: Array, t: Array) -> Any:
         return self.loss(x, t, train_flg=True)

@@ -34,6 +34,12 @@ def sigmoid():
     return (1 / (1 + graph.exp(x * -1))).named("y")
 
 
+def used_twice():
+    """One value in two places."""
+    x = Variable(3, "x")
+    return (x * x + x).named("y")
+
+
 def affine():
     """X·W + B for a batch of 4: document 003, section 5.6.2."""
     rng = np.random.default_rng(0)
@@ -76,6 +82,7 @@ PICTURES = {
     "graph-apples": apples,
     "graph-apples-and-oranges": apples_and_oranges,
     "graph-sigmoid": sigmoid,
+    "graph-used-twice": used_twice,
     "graph-affine": affine,
     "graph-softmax-with-loss": softmax_with_loss,
     "graph-two-layer-net": two_layer_net,

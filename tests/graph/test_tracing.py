@@ -92,6 +92,15 @@ def test_arrays() -> None:
         assert wanted in found
 
 
+def test_options() -> None:
+    x = Variable(np.ones((2, 3)), "x")
+    found = lines(graph.max(graph.sum(x, axis=1, keepdims=True))[...])
+    assert "1. v1 = sum(x), with axis=1, keepdims=True" in found
+    assert "2. v2 = max(v1)" in found
+    assert "3. v3 = v2[…]" in found
+    assert "<title>sum, axis=1</title>" in graph.sum(x, axis=1).draw()
+
+
 def test_names_are_different() -> None:
     """What has no name gets a letter and a number that nobody else has."""
     a, b, v1 = Variable(1, "x"), Variable(2, "x"), Variable(3, "v1")

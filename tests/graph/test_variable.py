@@ -75,6 +75,12 @@ CALCULATIONS: dict[str, tuple[Function, Function, tuple[Array, ...]]] = {
     "maxima": (lambda x: graph.max(x, 1), lambda x: x.max(axis=1), (numbers(4, 3),)),
     "reshape": (lambda x: graph.reshape(x, (2, -1)), lambda x: x.reshape(2, -1), (numbers(4, 3),)),
     "reshape to a row": (lambda x: graph.reshape(x, -1), np.ravel, (numbers(4, 3),)),
+    "T": (lambda x: x.T @ x, lambda x: x.T @ x, (numbers(4, 3),)),
+    "reshape by NumPy's integer": (
+        lambda x: graph.reshape(x, np.int64(12)),
+        np.ravel,
+        (numbers(4, 3),),
+    ),
     "transpose": (graph.transpose, np.transpose, (numbers(4, 3),)),
     "axes": (
         lambda x: graph.transpose(x, [1, 2, 0]),
@@ -287,6 +293,9 @@ def test_names_and_text() -> None:
     assert [float(entry) for entry in x] == [1, 2]
     with pytest.raises(TypeError, match="unsized"):
         list(Variable(1.0))
+    assert float(Variable([[3.0]])) == 3
+    assert Variable(1.0)
+    assert not Variable(0.0)
 
 
 def test_ones_own_op() -> None:
@@ -348,6 +357,11 @@ def test_errors_of_shapes() -> None:
         ShapeError,
         r"conv2d: the filters must fit .* they are \(5, 1\) and the images \(4, 4\)",
     )
+    wrong(
+        lambda: graph.conv2d(images, filters, np.ones(3), stride=0),
+        InvalidValueError,
+        "conv2d: .*stride.* must be at least 1",
+    )
 
 
 def test_errors_of_losses() -> None:
@@ -389,9 +403,9 @@ def chain(x: Variable, length: int) -> Variable:
     return y
 
 
-def test_a_long_chain_works_and_is_quick() -> None:
+def test_a_long_chain_works_and_is_freed_without_recursion() -> None:
     x = Variable(1.0)
-    begin = time.perf_counter()
+    begin = time.process_time()
     y = chain(x, 100_000)
     y.backward()
     assert (y.value, x.grad) == (100_001, 1)
@@ -401,7 +415,12 @@ def test_a_long_chain_works_and_is_quick() -> None:
         y.trace()
     assert y._repr_svg_() is None
     assert repr(y) == "<Variable: 100001, gradient 1>"
-    assert time.perf_counter() - begin < 30
+    first = weakref.ref(x)
+    del x
+    assert first() is not None
+    del y
+    assert first() is None
+    assert time.process_time() - begin < 60  # it takes about 5
 
 
 def test_a_graph_is_freed_with_its_last_variable() -> None:
@@ -423,16 +442,6 @@ def test_a_graph_is_freed_with_its_last_variable() -> None:
     finally:
         tracemalloc.stop()
         gc.enable()
-
-
-def test_a_long_chain_is_freed_without_recursion() -> None:
-    x = Variable(1.0)
-    y = chain(x, 100_000)
-    first = weakref.ref(x)
-    del x
-    assert first() is not None
-    del y
-    assert first() is None
 
 
 def test_a_value_that_is_used_very_often() -> None:

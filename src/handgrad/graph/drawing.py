@@ -17,7 +17,7 @@ from handgrad.checks import Array, InvalidValueError
 from handgrad.files import write_beside
 from handgrad.graph.layout import Box, arrange, connect
 from handgrad.graph.passes import Made, Node, history, inputs_of
-from handgrad.graph.rules import COMMUTATIVE, symbol
+from handgrad.graph.rules import COMMUTATIVE, options_text, symbol
 from handgrad.graph.text import array_text
 from handgrad.graph.variable import Variable
 
@@ -154,7 +154,8 @@ def variable_item(variable: Variable, column: int, uses: int, digits: int) -> It
     text = symbol(variable.node.op)
     width = max(2 * RADIUS, text_width(text) + 12, text_width(below))
     height = 2 * RADIUS + 2 * LINE_HEIGHT if below else 2 * RADIUS
-    hint = f"{variable.node.op}: {variable.name}" if variable.name else variable.node.op
+    told = (variable.name, variable.node.op, options_text(variable.node))
+    hint = ", ".join(part for part in told if part)
     return Item(column, width, height, text=text, below=below, shape="op", hint=hint)
 
 

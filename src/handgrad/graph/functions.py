@@ -1,12 +1,14 @@
 """Functions of variables: each applies an op of the library, after checking what it is given."""
 
 from collections.abc import Sequence
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import numpy as np
 
 from handgrad.checks import ShapeError, as_numbers, check_shape, shape_text
 from handgrad.graph.variable import Variable, apply, as_variable, product
+from handgrad.layers.windows import pair
 from handgrad.losses import SoftmaxCrossEntropy
 
 Axis = int | tuple[int, ...] | None
@@ -72,14 +74,14 @@ def max(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Variable:  # no
     return apply("max", x, axis=axis, keepdims=keepdims)
 
 
-def reshape(x: Any, shape: int | Sequence[int]) -> Variable:
+def reshape(x: Any, shape: SupportsIndex | Sequence[int]) -> Variable:
     """Give the entries another shape; one size may be -1, for what is left.
 
     Raises:
         ShapeError: the shape has not as many places as x has entries.
     """
     x = as_variable(x, None)
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+    wanted = tuple(shape) if isinstance(shape, Sequence) else (index(shape),)
     try:
         exact = np.empty(x.shape, np.bool_).reshape(wanted).shape
     except ValueError as error:
@@ -130,21 +132,22 @@ def conv2d(
     Raises:
         ShapeError: the shapes are not (N, C, H, W), (F, C, KH, KW) and (F,), or the filters are
             larger than the padded images.
+        DtypeError, InvalidValueError: stride or padding are no whole numbers, or too small.
     """
     x, weight, bias = together(x, weight, bias)
     check_shape(x.value, ("N", "C", "H", "W"), who="conv2d", which="x")
     wanted = ("F", x.shape[1], "KH", "KW")
     check_shape(weight.value, wanted, who="conv2d", which="weight")
     check_shape(bias.value, weight.shape[:1], who="conv2d", which="bias")
-    rows, columns = (padding, padding) if isinstance(padding, int) else padding
-    room = (x.shape[2] + 2 * rows, x.shape[3] + 2 * columns)
+    steps = pair(stride, who="conv2d", which="stride")
+    edges = pair(padding, who="conv2d", which="padding", low=0)
+    room = (x.shape[2] + 2 * edges[0], x.shape[3] + 2 * edges[1])
     if weight.shape[2] > room[0] or weight.shape[3] > room[1]:
         raise ShapeError(
             f"conv2d: the filters must fit into the padded images, but they are "
             f"{shape_text(weight.shape[2:])} and the images {shape_text(room)}."
         )
-    steps = (stride, stride) if isinstance(stride, int) else stride
-    return apply("conv2d", x, weight, bias, stride=steps, padding=(rows, columns))
+    return apply("conv2d", x, weight, bias, stride=steps, padding=edges)
 
 
 def softmax(logits: Any) -> Variable:

@@ -5,6 +5,10 @@ In the templates {0}, {1} … are the inputs' names, {y} is the output's and {dy
 
 from typing import NamedTuple
 
+import numpy as np
+
+from handgrad.graph.passes import Node
+
 COMMUTATIVE = {"add", "multiply"}  # the order of their inputs does not matter
 
 
@@ -79,6 +83,13 @@ def rule_of(op: str, inputs: int) -> Rule:
     arguments = ", ".join(f"{{{index}}}" for index in range(inputs))
     by = f"{op}_backward of {{dy}}"
     return Rule(op.replace("_", " "), f"{op}({arguments})", gradients=(by,) * inputs)
+
+
+def options_text(node: Node) -> str:
+    """What an op was told beside its inputs: an axis, a stride; arrays and defaults left out."""
+    told = node.options if node.op != "index" else {}  # slices are no text for people
+    shown = {name: value for name, value in told.items() if not isinstance(value, np.ndarray)}
+    return ", ".join(f"{n}={v}" for n, v in shown.items() if v is not None and v is not False)
 
 
 def symbol(op: str) -> str:

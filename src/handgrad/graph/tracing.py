@@ -11,7 +11,7 @@ import numpy as np
 
 from handgrad.checks import Array, InvalidValueError, shape_text
 from handgrad.graph.passes import Made, Node, history, inputs_of
-from handgrad.graph.rules import rule_of
+from handgrad.graph.rules import options_text, rule_of
 from handgrad.graph.text import array_text
 from handgrad.graph.variable import Variable
 
@@ -172,7 +172,8 @@ class Writer:
         numbers = self.value(variable.value)
         if all(x.value.ndim == 0 for x in node.inputs):
             numbers = f"= {filled(rule.formula, map(self.number, node.inputs))} {numbers}"
-        return Step(number, formula, numbers)
+        options = options_text(node)
+        return Step(number, f"{formula}, with {options}" if options else formula, numbers)
 
     def ways(self, variable: Variable, node: Node) -> list[Way]:
         """What the backward pass did, for each input."""

@@ -70,6 +70,11 @@ class Variable:
         """The value's shape."""
         return self.value.shape
 
+    @property
+    def T(self) -> "Variable":  # noqa: N802  (NumPy's name)
+        """The transpose, as a new variable."""
+        return apply("transpose", self)
+
     def named(self, name: str) -> Self:
         """Give an intermediate result a name, and return it: `price = (a * b).named("price")`."""
         self.name = name
@@ -159,7 +164,10 @@ class Variable:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self.value.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __array__(self, *_: Any, **__: Any) -> Array:
         raise NoGradientError(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from handgrad.data.mirrors import RemoteSet
     from handgrad.data.remote import FileState, MirrorState
 
+WIDE = 66  # columns that a bar and the speed need besides the rest
+
 data = typer.Typer(
     no_args_is_help=False,
     invoke_without_command=True,
@@ -209,20 +211,37 @@ def progress(*, quiet: bool) -> Generator[Any]:
     if quiet or not sys.stderr.isatty():
         yield Listener()
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+    from rich.table import Column
 
     from handgrad.cli.text import console
 
-    columns = TextColumn("{task.description}"), BarColumn(20), DownloadColumn()
-    with Progress(
-        *columns, TransferSpeedColumn(), console=console(sys.stderr), transient=True
-    ) as bars:
+    def column() -> Column:
+        return Column(no_wrap=True)
+
+    terminal = console(sys.stderr)
+    name = TextColumn("{task.description}", table_column=column())
+    columns: list[ProgressColumn] = [name, DownloadColumn(table_column=column())]
+    if terminal.width >= WIDE:
+        columns[1:1] = [BarColumn(12)]
+        columns.append(TransferSpeedColumn(table_column=column()))
+    with Progress(*columns, console=terminal, transient=True) as bars:
 
         class Bar(Listener):
             def started(self, file: Any) -> None:
-                self.task = bars.add_task(file.name, total=file.size)
+                self.task, self.begun = bars.add_task(file.name, total=file.size), False
 
             def progress(self, done: int) -> None:
+                if not self.begun:  # what came at another time says nothing about the speed
+                    bars.reset(self.task, completed=done)
+                    self.begun = True
                 bars.update(self.task, completed=done)
 
             def note(self, text: str) -> None:

@@ -1,6 +1,7 @@
 """The layers: gradients, what is left alone, shapes, dtypes, and the errors."""
 
 import copy
+import importlib
 from typing import Any
 
 import numpy as np
@@ -208,6 +209,20 @@ def test_backward_takes_a_plain_tuple_from_the_readers_own_forward() -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("fc_net", ("TwoLayerNet", "svm_loss", "batchnorm_backward_alt", "affine_relu_forward")),
+        ("cnn", ("ThreeLayerConvNet", "conv_forward_naive", "conv_forward_fast", "softmax_loss")),
+    ],
+)
+def test_the_networks_modules_hand_out_the_layers(module: str, names: tuple[str, ...]) -> None:
+    # FullyConnectedNets.ipynb imports `*` from fc_net, and nothing from layers.
+    found = importlib.import_module(f"handgrad.compat.cs231n.classifiers.{module}")
+    assert set(names) <= set(vars(found))
+    assert set(layers.__all__) <= set(vars(found))
+
+
 def test_the_fast_layers_are_the_same() -> None:
     assert fast_layers.conv_forward_fast is layers.conv_forward_naive
     assert fast_layers.conv_backward_strides is layers.conv_backward_naive
@@ -259,10 +274,12 @@ def test_epsilon_is_a_hundred_thousandth_where_none_is_given() -> None:
     np.testing.assert_allclose(out.T, expected.reshape(2, -1))
 
 
-def test_convolution_without_padding() -> None:
+def test_convolution_by_filters_as_large_as_the_images() -> None:
     x, w = draw(*IMAGES), draw(4, 6, 5, 7)  # filters as large as the images
     out, _ = layers.conv_forward_naive(x, w, np.zeros(4), {"stride": 1, "pad": 0})
     np.testing.assert_allclose(out, np.einsum("ncij,fcij->nf", x, w)[:, :, None, None])
+    out, _ = layers.conv_forward_naive(x, draw(4, 6, 7, 9), np.zeros(4), {"stride": 1, "pad": 1})
+    assert out.shape == (2, 4, 1, 1)  # larger than the images, but not with their padding
 
 
 def test_spatial_batchnorm_has_one_statistic_per_channel() -> None:
@@ -332,7 +349,15 @@ def test_errors_say_what_is_wrong() -> None:
         layers.spatial_groupnorm_forward(draw(*IMAGES), w, b, 4, {})
     with pytest.raises(ShapeError, match=r"w must have shape \(F, 6, HH, WW\), with HH at most 7"):
         layers.conv_forward_naive(draw(*IMAGES), draw(4, 5, 3, 3), b, CONV)
+    for size in ((8, 3), (3, 10)):  # one pixel more than the padded images have
+        with pytest.raises(ShapeError, match="HH at most 7 and WW at most 9, because x has shape"):
+            layers.conv_forward_naive(draw(*IMAGES), draw(4, 6, *size), b, CONV)
     with pytest.raises(InvalidValueError, match=r'conv_param\["stride"\] must be at least 1'):
         layers.conv_forward_naive(draw(*IMAGES), draw(4, 6, 3, 3), b, {"stride": 0, "pad": 0})
     with pytest.raises(ShapeError, match="x must have at least 9 rows and 3 columns of pixels"):
         layers.max_pool_forward_naive(draw(*IMAGES), POOL | {"pool_height": 9})
+    for size in ({"pool_height": 6}, {"pool_width": 8}):
+        with pytest.raises(
+            ShapeError, match=r"as many as a window has, but has shape \(2, 6, 5, 7\)"
+        ):
+            layers.max_pool_forward_naive(draw(*IMAGES), POOL | size)

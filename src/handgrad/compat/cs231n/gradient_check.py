@@ -13,6 +13,14 @@ import numpy as np
 
 from handgrad.checks import Array, check_number
 
+__all__ = [
+    "eval_numerical_gradient",
+    "eval_numerical_gradient_array",
+    "eval_numerical_gradient_blobs",
+    "eval_numerical_gradient_net",
+    "grad_check_sparse",
+]
+
 WHO = "eval_numerical_gradient"
 
 

@@ -1,4 +1,7 @@
-"""`cs231n.classifiers.cnn`: a small convolutional network for `Solver`."""
+"""`cs231n.classifiers.cnn`: a small convolutional network for `Solver`.
+
+As the course's own module, it also hands out all layers: its notebooks import them from here.
+"""
 
 from typing import Any
 
@@ -6,12 +9,15 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.compat.cs231n.classifiers.fc_net import penalize
+from handgrad.compat.cs231n.fast_layers import *  # noqa: F403  (for the notebooks)
+from handgrad.compat.cs231n.layer_utils import *  # noqa: F403  (the same)
 from handgrad.compat.cs231n.layer_utils import (
     affine_relu_backward,
     affine_relu_forward,
     conv_relu_pool_backward,
     conv_relu_pool_forward,
 )
+from handgrad.compat.cs231n.layers import *  # noqa: F403  (the same)
 from handgrad.compat.cs231n.layers import affine_backward, affine_forward, softmax_loss
 
 

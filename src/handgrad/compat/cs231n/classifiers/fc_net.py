@@ -1,4 +1,7 @@
-"""`cs231n.classifiers.fc_net`: fully connected networks for `Solver`."""
+"""`cs231n.classifiers.fc_net`: fully connected networks for `Solver`.
+
+As the course's own module, it also hands out all layers: its notebooks import them from here.
+"""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -8,7 +11,9 @@ import numpy as np
 
 from handgrad.checks import Array, InvalidValueError, check_choice
 from handgrad.compat.cs231n.conventions import keep_probability
+from handgrad.compat.cs231n.layer_utils import *  # noqa: F403  (for the notebooks)
 from handgrad.compat.cs231n.layer_utils import affine_relu_backward, affine_relu_forward
+from handgrad.compat.cs231n.layers import *  # noqa: F403  (for the notebooks)
 from handgrad.compat.cs231n.layers import (
     affine_backward,
     affine_forward,

@@ -10,17 +10,8 @@ from handgrad.cli.book import SCRIPTS, book
 from handgrad.cli.cs231n import cs231n
 from handgrad.cli.data import data
 from handgrad.cli.examples import examples
+from handgrad.cli.options import Deterministic, Json, Run, Threads
 from handgrad.cli.text import say
-
-Run = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RUN",
-        help="A run folder of `handgrad train`, or a .safetensors file.",
-        show_default=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
 
 COMMANDS = [
     *("train", "evaluate", "predict", "summary", "gradcheck"),
@@ -157,6 +148,8 @@ def train_mnist(
     augment: Annotated[
         bool, typer.Option("--augment", help="Change every image a little each time it is seen.")
     ] = False,
+    threads: Threads = None,
+    deterministic: Deterministic = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Json = False,
 ) -> int:
@@ -172,11 +165,8 @@ def train_mnist(
     """
     from handgrad.cli.train import Choices, run_training
 
-    return run_training(
-        Choices(model, epochs, batch_size, optimizer, learning_rate, seed, out, limit, augment),
-        quiet=quiet,
-        json=json,
-    )
+    plan = model, epochs, batch_size, optimizer, learning_rate, seed, out, limit, augment
+    return run_training(Choices(*plan, threads, deterministic), quiet=quiet, json=json)
 
 
 @app.command()

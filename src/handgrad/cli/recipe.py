@@ -34,6 +34,8 @@ class Choices(NamedTuple):
     out: Path | None
     limit: int | None
     augment: bool = False
+    threads: int | None = None
+    deterministic: bool = False
 
 
 class Plan:
@@ -68,6 +70,8 @@ class Plan:
             schedule=copy.deepcopy(self.recipe.schedule),  # it may remember things
             augment=self.augment,
             seed=self.choices.seed,
+            threads=self.choices.threads,
+            deterministic=self.choices.deterministic,
         )
 
     def train_images(self) -> int:
@@ -103,6 +107,8 @@ class Plan:
                 "augment": None if self.augment is None else described_step(self.augment),
                 "best_by": "validation_accuracy",
                 "seed": choices.seed,
+                "threads": choices.threads,
+                "deterministic": choices.deterministic,
             },
         }
 
@@ -141,6 +147,7 @@ def plan_training(choices: Choices) -> Plan:
             ("--epochs", choices.epochs),
             ("--batch-size", choices.batch_size),
             ("--limit", choices.limit),
+            ("--threads", choices.threads),
         ):
             if count is not None:
                 check_count(count, who=WHO, which=which)

@@ -65,10 +65,11 @@ def test_nothing_is_left_behind(script: Script):
     path = script(
         "import sys; sys.path.append('..')\n"
         "import numpy as np, random, beside, common.layers\n"
-        "np.int\nnp.random.seed(9)\nrandom.seed(9)\nprint(common.layers.__name__)\n"
+        "np.int\nnp.seterr(all='ignore'); np.set_printoptions(precision=1)\n"
+        "np.random.seed(9)\nrandom.seed(9)\nprint(common.layers.__name__)\n"
     )
     before = sys.argv, list(sys.path), list(sys.meta_path), set(sys.modules), random.getstate()
-    drawn = state()
+    drawn, numpy_before = state(), (np.geterr(), np.get_printoptions())
     assert book(path).out == "handgrad.compat.book.common.layers\n"  # the very module
     assert (sys.argv, list(sys.path), list(sys.meta_path)) == before[:3]
     assert random.getstate() == before[4]
@@ -76,6 +77,7 @@ def test_nothing_is_left_behind(script: Script):
     new = set(sys.modules) - before[3]
     assert not {name for name in new if not name.startswith(("handgrad", "numba", "llvmlite"))}
     assert not hasattr(np, "int")
+    assert (np.geterr(), np.get_printoptions()) == numpy_before
 
 
 def test_errors_show_the_readers_lines_alone(script: Script):
@@ -93,6 +95,7 @@ def test_errors_show_the_readers_lines_alone(script: Script):
     assert f'File "{path}", line 5, in use' in done.err
     assert done.err.count("  File ") == 2
     assert "runpy" not in done.err
+    assert "runpy" in call("--debug", "book", path).err
     assert "raised in" in done.err.splitlines()[-1]  # an op checks nothing, so NumPy raised it
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handgrad.cli.guard import usage_errors
+from handgrad.cli.guard import Asked, usage_errors
 
 # Everything after SCRIPT is the script's own, options included.
 SCRIPTS: dict[str, Any] = {
@@ -52,4 +52,5 @@ def book(
         spare=chapter_names(path.parent.name),
         figures_folder=figures,
         seed=seed,
+        whole_traceback=Asked.debug,
     )

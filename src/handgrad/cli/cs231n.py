@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from handgrad.cli.book import Arguments, Figures, Seed
-from handgrad.cli.guard import usage_errors
+from handgrad.cli.guard import Asked, usage_errors
 
 Script = Annotated[
     Path, typer.Argument(metavar="SCRIPT", help="A Python file, or a notebook (.ipynb).")
@@ -56,4 +56,5 @@ def cs231n(
             globals_={"get_ipython": get_ipython, "xrange": range},
             figures_folder=figures,
             seed=seed,
+            whole_traceback=Asked.debug,
         )

@@ -39,6 +39,7 @@ def run_script(
     globals_: dict[str, Any] | None = None,
     figures_folder: str | os.PathLike[str] | None = None,
     seed: int | None = None,
+    whole_traceback: bool = False,
 ) -> int:
     """Run a Python script with other modules' names importable; its exit status.
 
@@ -54,6 +55,7 @@ def run_script(
             display, and otherwise writes into `figures` beside the script.
         seed: what np.random and random begin with, so that each run gives the same; None leaves
             them as they are. A script that sets its own seed is not disturbed.
+        whole_traceback: whether an error shows the libraries' lines too.
 
     Returns:
         0, what the script gave to sys.exit, or 1 after an error, whose traceback is on stderr.
@@ -69,9 +71,11 @@ def run_script(
         pictures(path, folder),
         warnings_for_readers(),
         seeded(seed),
+        np.errstate(),
+        np.printoptions(),
         old_names(tell, is_reader=is_reader),
     ):
-        return status_of(path, globals_)
+        return status_of(path, globals_, whole_traceback)
 
 
 def checked(path: Path) -> Path:
@@ -85,7 +89,7 @@ def checked(path: Path) -> Path:
     return path.absolute()
 
 
-def status_of(path: Path, globals_: dict[str, Any] | None) -> int:
+def status_of(path: Path, globals_: dict[str, Any] | None, whole: bool) -> int:
     """Run the script; its exit status, as Python would give it."""
     try:
         runpy.run_path(str(path), globals_, "__main__")
@@ -97,7 +101,8 @@ def status_of(path: Path, globals_: dict[str, Any] | None) -> int:
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # the command line knows what to do
     except BaseException as error:  # noqa: BLE001  (whatever a script may raise)
-        tell_plainly(readers_traceback(error))
+        text = "".join(traceback.format_exception(error)) if whole else readers_traceback(error)
+        tell_plainly(text.rstrip())
         return 1
     finally:
         figures.finish()

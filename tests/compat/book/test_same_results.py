@@ -169,6 +169,7 @@ def check_gradients(network: Any, x: np.ndarray, t: np.ndarray) -> None:
         assert np.allclose(grad, numerical[name], rtol=0, atol=1e-7), name
     right = (network.predict(x).argmax(axis=1) == t).mean()
     assert network.accuracy(x, t) == network.accuracy(x, np.eye(3)[t]) == right
+    assert network.accuracy(x[:1], network.predict(x[:1]).argmax(axis=1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,13 @@ def test_11_an_epoch_sees_every_example_once_and_is_counted():
     assert network.losses == 12  # a network of the reader's own: the loss is its `loss`
 
 
+def test_11_a_batch_larger_than_the_data_is_all_of_it():
+    network, x, t = Counting(), np.arange(6.0).reshape(3, 2), np.array([0.0, 2.0, 4.0])
+    trainer = Trainer(network, x, t, x, t, epochs=2, mini_batch_size=5, verbose=False)
+    trainer.train()
+    assert sorted(network.seen) == [0, 0, 2, 2, 4, 4]
+
+
 def test_11_no_second_pass_for_the_loss(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

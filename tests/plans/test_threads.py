@@ -1,8 +1,10 @@
 """How many threads work, who may say so, and results that do not depend on it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -277,3 +279,72 @@ def test_teams_are_equal_when_they_work_alike() -> None:
     assert Workers(2) != Workers(2, at_once=1)
     assert Workers(2) != Workers(3)
     assert Workers(2) != 2
+
+
+def test_workers_that_wait_use_no_processor() -> None:
+    team = workers.Workers(2)
+    team.run(lambda _: None)
+    before = time.process_time()
+
+    def task(worker: int) -> None:
+        if worker:
+            time.sleep(0.5)
+        team.wait()
+
+    team.run(task)
+    assert time.process_time() - before < 0.2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a fork with threads: yes
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_fork_may_train_on(deterministic: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(choice, "WAIT", 0)
+    network = models.convnet(seed=3)
+    trainer = Trainer(
+        network, SoftmaxCrossEntropy(), Adam(), threads=2, deterministic=deterministic
+    )
+
+    def train() -> None:
+        trainer.fit(images(), np.arange(ROWS) % 10, epochs=1, batch_size=48)
+
+    train()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            train()
+            os.write(writing, network.params["conv2d_2.weight"].tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        trained_there = np.frombuffer(pipe.read(), np.float32)
+    os.waitpid(child, 0)
+    train()
+    assert np.array_equal(trained_there, network.params["conv2d_2.weight"].ravel())
+
+
+def test_threads_that_ask_for_different_limits_share_a_network() -> None:
+    network = models.convnet()
+    expected = network.predict(images(), batch_size=32)
+    with ThreadPoolExecutor(3) as pool:
+        for came in pool.map(
+            lambda count: network.predict(images(), batch_size=32, threads=count), [1, 2, 3] * 4
+        ):
+            assert np.array_equal(came, expected)
+
+
+def test_two_trainings_side_by_side_do_not_disturb_each_other() -> None:
+    def train(seed: int) -> np.ndarray:
+        network = models.convnet(seed=seed)
+        trainer = Trainer(
+            network, SoftmaxCrossEntropy(), Adam(), threads=1 + seed, deterministic=True
+        )
+        trainer.fit(images(), np.arange(ROWS) % 10, epochs=1, batch_size=48)
+        return network.params["conv2d_2.weight"]
+
+    alone = [train(0), train(1)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(train, [0, 1]))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))

@@ -128,13 +128,15 @@ def test_batch_norm_predicts_by_its_running_statistics(rng: np.random.Generator)
 def test_naive_layers():
     add, mul = AddLayer(), MulLayer()
     assert (add.forward(200, 450), mul.forward(650, 1.1)) == (650, 715.0000000000001)
-    assert mul.backward(1) == (1.1, 650)
+    assert mul.backward(2) == (2.2, 1300)
     assert add.backward(1.1) == (1.1, 1.1)
 
 
 def test_gradients_of_chapter_4():
     both = gradient_2d.numerical_gradient(gradient_2d.function_2, np.array([[3.0, 4.0], [0, 2]]))
     assert np.allclose(both, [[6, 8], [0, 4]], rtol=0, atol=1e-8)
+    rows = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert gradient_2d.function_2(rows).tolist() == [5, 25]
     line = gradient_2d.tangent_line(lambda x: float(0.01 * x**2 + 0.1 * x), np.array(5.0))
     assert line(5) == pytest.approx(0.75)
     assert line(6) == pytest.approx(0.95)
@@ -219,6 +221,15 @@ def test_simple_convnet(rng: np.random.Generator):
     x, t = rng.normal(size=(7, 1, 8, 8)), rng.integers(3, size=7)
     right = (network.predict(x).argmax(axis=1) == t).mean()
     assert network.accuracy(x, t, batch_size=3) == right  # the last, smaller batch counts too
+
+
+def test_images_need_not_be_square(rng: np.random.Generator):
+    small = SimpleConvNet((2, 8, 10), {"filter_num": 3, "filter_size": 3, "pad": 0, "stride": 1}, 4)
+    assert small.params["W2"].shape == (3 * 3 * 4, 4)
+    assert small.predict(rng.normal(size=(2, 2, 8, 10))).shape == (2, 10)
+    deep = DeepConvNet((2, 10, 20))
+    assert deep.params["W7"].shape == (64 * 1 * 3, 50)
+    assert deep.predict(rng.normal(size=(1, 2, 10, 20))).shape == (1, 10)
 
 
 def test_deep_convnet(rng: np.random.Generator):

@@ -223,6 +223,7 @@ def test_11_an_epoch_sees_every_example_once_and_is_counted():
     for epoch in range(4):
         assert len(set(network.seen[9 * epoch : 9 * epoch + 9])) == 9
     assert len(network.seen) == 36
+    assert trainer.current_iter == 12
     assert network.params["W1"] == pytest.approx(-0.12)
     assert network.losses == 12  # a network of the reader's own: the loss is its `loss`
 

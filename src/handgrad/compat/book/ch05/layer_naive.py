@@ -31,4 +31,4 @@ class AddLayer:
 
     def backward(self, dout: Any) -> tuple[Any, Any]:
         """`dout` for both."""
-        return dout * 1, dout * 1
+        return dout, dout

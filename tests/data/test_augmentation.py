@@ -197,6 +197,23 @@ def test_crop_shows_a_window() -> None:
     np.testing.assert_allclose(first, np.linspace(0, 4, 9), atol=1e-12)
 
 
+def test_crop_reaches_every_edge_of_an_oblong() -> None:
+    x = np.arange(9.0)[:, np.newaxis] * 100 + np.arange(5.0)
+    window = crop(x.reshape(1, 1, 9, 5), Most(), share=0.5)[0, 0]
+    np.testing.assert_allclose(window[0], 400 + np.linspace(2, 4, 5), atol=1e-9)
+    np.testing.assert_allclose(window[:, 0], 2 + 100 * np.linspace(4, 8, 9), atol=1e-9)
+
+
+def test_affine_draws_from_both_sides() -> None:
+    x = np.zeros((500, 1, 15, 15))
+    x[:, 0, 7, 7] = 1
+    y = affine(x, np.random.default_rng(0), pixels=4)
+    place = np.array([np.unravel_index(int(each.argmax()), (15, 15)) for each in y]) - 7
+    assert place.min() == -4
+    assert place.max() == 4
+    np.testing.assert_allclose(place.mean(axis=0), 0, atol=0.4)
+
+
 def test_flip() -> None:
     x = images(1000)
     y = flip(x, np.random.default_rng(0), share=0.3)
@@ -227,15 +244,18 @@ def test_elastic_moves_as_far_as_it_says() -> None:
     assert neighbours < 0.2 * moves.std()
 
 
-def test_elastic_moves_in_both_directions() -> None:
-    x = images(1, 1, 20, 20)
-    upright, lying = np.zeros_like(x), np.zeros_like(x)
-    upright[..., :] = np.arange(20.0)
-    lying[..., :] = np.arange(20.0)[:, np.newaxis]
-    moved = [elastic(each, np.random.default_rng(0)) - each for each in (upright, lying)]
-    inside = (0, 0, slice(8, 12), slice(8, 12))
-    assert all(np.abs(each[inside]).max() > 0.1 for each in moved)
-    assert not np.allclose(moved[0][inside], moved[1][inside])
+def test_elastic_is_its_formula() -> None:
+    x = images()
+    alpha, sigma, (height, width) = 3.0, 1.5, x.shape[2:]
+    drawn = np.random.default_rng(0).random((2, 4, height, width)) * 2 - 1
+    moves = np.zeros_like(drawn)
+    for v, u, i, j in np.ndindex(height, width, height, width):
+        near = math.exp(-((v - i) ** 2 + (u - j) ** 2) / (2 * sigma**2)) / (sigma**2 * 2 * math.pi)
+        moves[:, :, v, u] += alpha * near * drawn[:, :, i, j]
+    rows = np.arange(height)[:, np.newaxis] + moves[0]
+    columns = np.arange(width) + moves[1]
+    y = elastic(x, np.random.default_rng(0), alpha=alpha, sigma=sigma, fill=2)
+    np.testing.assert_allclose(y, one_by_one(x, rows, columns, 2), atol=1e-9)
 
 
 # -- together -----------------------------------------------------------------------------------
@@ -276,6 +296,7 @@ def test_images_are_checked(function: Function) -> None:
         (affine, "pixels", -1),
         (affine, "fill", math.nan),
         (rotate, "degrees", -1),
+        (rotate, "degrees", 180.5),
         (rotate, "fill", math.inf),
         (scale, "by", 2),
         (scale, "fill", math.nan),
@@ -285,6 +306,7 @@ def test_images_are_checked(function: Function) -> None:
         (crop, "share", 1.5),
         (flip, "share", 1.5),
         (brightness, "by", -0.1),
+        (brightness, "by", 1.5),
         (elastic, "alpha", -1),
         (elastic, "sigma", 0),
         (elastic, "fill", math.nan),
@@ -295,6 +317,13 @@ def test_options_are_checked(function: Function, option: str, value: float) -> N
         InvalidValueError, match=rf"{function.__name__}: {option} must be (in|at least)"
     ):
         function(images(), np.random.default_rng(0), **{option: value})
+
+
+def test_limits_are_allowed() -> None:
+    x, rng = images(), np.random.default_rng(0)
+    assert affine(x, rng, degrees=180, scale=1).shape == x.shape
+    assert brightness(x, rng, by=1).shape == x.shape
+    assert elastic(x, rng, sigma=0.5).shape == x.shape
 
 
 def test_steps_are_checked() -> None:

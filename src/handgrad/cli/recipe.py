@@ -9,7 +9,7 @@ from handgrad import models
 from handgrad.checks import check_count, check_number
 from handgrad.cli.guard import UsageError, usage_errors
 from handgrad.cli.text import closest
-from handgrad.data import Augmentation, Examples, affine, elastic, mnist, split
+from handgrad.data import Augmentation, Examples, affine, mnist, split
 from handgrad.data.augmentation import described_step
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.optimizers import OPTIMIZERS, Optimizer, by_name
@@ -19,7 +19,7 @@ from handgrad.training import Trainer
 WHO = "train mnist"
 HELD_OUT = 5_000
 TRAIN_IMAGES = 60_000 - HELD_OUT
-AUGMENT = Augmentation(partial(affine, degrees=10, scale=0.1, pixels=2), elastic)
+AUGMENT = Augmentation(partial(affine, degrees=10, scale=0.1, pixels=2))
 
 
 class Choices(NamedTuple):

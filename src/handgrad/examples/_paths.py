@@ -115,7 +115,7 @@ def animate(surface: Surface, paths: Mapping[str, Path], file: FilePath, *, fram
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = new_figure(6.4, 3.9)
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_contours(axes, surface)
     axes.set_xlabel("x", color=DARK)
@@ -128,6 +128,8 @@ def animate(surface: Surface, paths: Mapping[str, Path], file: FilePath, *, fram
         lines[name] = trail, dot
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     title = axes.set_title("step 0", loc="left", color=DARK, fontsize=10, fontweight="bold")
+    canvas.draw()
+    figure.set_layout_engine("none")  # found once, and kept: it takes longer than a frame
     last = max(map(len, paths.values())) - 1
     steps = np.linspace(0, last, frames).round().astype(int)
     writer = PillowWriter(fps=6)

@@ -154,7 +154,7 @@ def run(stage: Stage) -> None:
             heights = {name: height(entry.surface, path) for name, path in paths.items()}
             above = {name: values - entry.surface.lowest for name, values in heights.items()}
             stage.save(draw_heights(above, entry.title), f"{entry.name}-heights")
-            frames = stage.pick(quick=5, full=entry.steps + 1)
+            frames = stage.pick(quick=5, full=51 if entry.steps > 50 else entry.steps + 1)
             animate(entry.surface, paths, stage.path(entry.name, ending=".gif"), frames=frames)
     stage.say("SGD on x² + y² from (−2, 0.8): each step multiplies p by 1 − 2η")
     rates = {rate: walk(BOWL, SGD(rate), (-2.0, 0.8), 20) for rate in RATES}

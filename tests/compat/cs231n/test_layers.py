@@ -317,8 +317,9 @@ def test_empty_batches() -> None:
     assert not db.any()
 
 
-def test_im2col_is_the_courses_order_and_col2im_its_adjoint() -> None:
-    shape = (3, 2, 5, 6)
+@pytest.mark.parametrize("images", [3, 1])
+def test_im2col_is_the_courses_order_and_col2im_its_adjoint(images: int) -> None:
+    shape = (images, 2, 5, 6)
     x = draw(*shape)
     k, i, j = get_im2col_indices(shape, 3, 2, padding=1, stride=2)
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
@@ -331,7 +332,10 @@ def test_im2col_is_the_courses_order_and_col2im_its_adjoint() -> None:
     np.testing.assert_allclose((cols * other).sum(), (x * back).sum())
     np.testing.assert_array_equal(im2col_cython.col2im_cython(other, *shape, 3, 2, 1, 2), back)
     rows, columns = 3, 4  # of output positions
-    six: Any = other.reshape(2, 3, 2, rows, columns, 3).transpose(0, 1, 2, 5, 3, 4)
+    empty = im2col_indices(np.zeros((0, 2, 5, 6)), 3, 2)
+    assert empty.shape == (12, 0)
+    assert col2im_indices(empty, (0, 2, 5, 6), 3, 2).shape == (0, 2, 5, 6)
+    six: Any = other.reshape(2, 3, 2, rows, columns, images).transpose(0, 1, 2, 5, 3, 4)
     np.testing.assert_array_equal(im2col_cython.col2im_6d_cython(six, *shape, 3, 2, 1, 2), back)
 
 

@@ -314,6 +314,9 @@ def test_rules_begin_with_defaults_and_leave_w_alone(rule: Any) -> None:
     assert (np.sign(one - two) == np.sign(dw)).all()
     defaults = {"sgd": 1e-2, "sgd_momentum": 1e-2, "rmsprop": 1e-2, "adam": 1e-3}
     assert config["learning_rate"] == defaults[rule.__name__]
+    if rule is optim.adam:
+        assert config["t"] == 2
+        np.testing.assert_allclose(w - one, 1e-3 * np.sign(dw))  # Adam's first step, when t is 1
 
 
 def test_rules_leave_the_remembered_arrays_alone() -> None:

@@ -42,7 +42,7 @@ from handgrad.training import Trainer
 SECTION = "003, chapter 8"
 PLACE = 2
 
-SIZE = 11
+SIZE = 9
 STACKS = {"one 3 × 3": [3], "two 3 × 3": [3, 3], "one 5 × 5": [5], "three 3 × 3": [3] * 3}
 STACKS["one 7 × 7"] = [7]
 
@@ -101,7 +101,7 @@ def run(stage: Stage) -> None:
         for (row, column), count in np.ndenumerate(pixels):
             colour = "white" if count > 0.6 * pixels.max() else DARK
             if count:
-                text = axes.text(column, row, f"{count:g}", color=colour, fontsize=5.5)
+                text = axes.text(column, row, f"{count:g}", color=colour, fontsize=7)
                 text.set(ha="center", va="center")
         weights = sum(kernel**2 for kernel in kernels)
         trainer = Trainer(

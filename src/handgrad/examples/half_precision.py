@@ -101,10 +101,13 @@ def accuracy(network: Network, examples: Examples) -> float:
 
 def draw(stage: Stage, network: Network, whole: float, shares: list[float]) -> None:
     """Accuracy by bits, and where the weights lie in float16's range."""
+    from matplotlib.ticker import PercentFormatter
+
     figure, (left, right) = panels(1, 2, width=4.6, height=3.8)
     left.plot(BITS, shares, "o-", color=BLUE, lw=1.8, label="mantissa cut")
     left.axhline(whole, color=ORANGE, ls="--", lw=1.4, label="float32 (23 bits)")
     left.invert_xaxis()
+    left.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     left.set_xticks(BITS)
     label(left, "Accuracy", x="bits of the mantissa (float16: 10)", y="right answers")
     left.legend(frameon=False, fontsize=9, labelcolor=DARK, loc="lower left")
@@ -117,7 +120,7 @@ def draw(stage: Stage, network: Network, whole: float, shares: list[float]) -> N
         (4.82, "largest"),
     ):
         right.axvline(edge, color=GREY, ls="--", lw=1)
-        right.text(edge + 0.1, right.get_ylim()[1], name, fontsize=8, color=DARK, va="top")
+        right.text(edge + 0.1, top, name, fontsize=8, color=DARK, va="top")
     label(right, "Weights, and float16's range", x="log₁₀ |weight|", y="weights")
     right.set_xlim(-8, 6.5)
     stage.save(figure)

@@ -114,11 +114,10 @@ def draw(stage: Stage, network: Network, whole: float, shares: list[float]) -> N
     weights = np.concatenate([param.ravel() for param in network.params.values()])
     sizes = np.log10(np.abs(weights[weights != 0]))
     right.hist(sizes, bins=np.arange(-8, 5.5, 0.25).tolist(), color=BLUE)
-    for edge, name in (
-        (-7.22, "smallest"),
-        (-4.21, "smallest in\nfull precision"),
-        (4.82, "largest"),
-    ):
+    top = right.get_ylim()[1] * 1.2
+    right.set_ylim(0, top)
+    limits = ((-7.22, "smallest"), (-4.21, "smallest in\nfull precision"), (4.82, "largest"))
+    for edge, name in limits:
         right.axvline(edge, color=GREY, ls="--", lw=1)
         right.text(edge + 0.1, top, name, fontsize=8, color=DARK, va="top")
     label(right, "Weights, and float16's range", x="log₁₀ |weight|", y="weights")

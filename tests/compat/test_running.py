@@ -214,7 +214,7 @@ def test_figures_are_saved_where_told(script: Script, tmp_path: Path):
 def test_images_of_pillow_are_saved_too(script: Script):
     path = script(
         "import numpy as np\nfrom PIL import Image\n"
-        "Image.fromarray(np.full((3, 4), 200, np.uint8)).show()\n"
+        "Image.fromarray(np.full((3, 4), 200.0, np.float32)).show()\n"
     )
     saved = path.parent / "figures" / "mine-1.png"
     assert book(path) == Called(0, "", f"handgrad: figure saved: {saved}\n")

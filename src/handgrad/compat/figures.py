@@ -84,9 +84,9 @@ def take_images() -> None:
     from PIL.ImageShow import Viewer, register
 
     class Files(Viewer):
-        """Writes what it shows; does nothing while no script runs."""
+        """Writes what it shows; while no script runs, it leaves that to others."""
 
-        def show(self, image: Any, **options: Any) -> int:
+        def show_image(self, image: Any, **options: Any) -> int:
             if album is not None:
                 album.save(image.save)
             return album is not None

@@ -2,8 +2,7 @@
 
 The script runs as `__main__` with its own arguments, in its own folder: its relative paths mean
 what they mean when it is started there, wherever `handgrad` was started. Errors end in a traceback
-of the reader's lines alone. Nothing of this is undone halfway: at the end, or at an error, the
-process is as it was before.
+of the reader's lines alone. At the end, and after an error, the process is as it was before.
 """
 
 import contextlib
@@ -27,7 +26,8 @@ from handgrad.compat.importing import Renamed
 from handgrad.compat.old_numpy import old_names
 
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-NOT_READERS = {os.path.realpath(folder) for folder in (Path(__file__).parents[1], *LIBRARIES)}
+NOT_READERS = {Path(folder).resolve() for folder in (Path(__file__).parents[1], *LIBRARIES)}
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 def run_script(
@@ -142,8 +142,10 @@ def is_reader(filename: str) -> bool:
     """Whether a file is the reader's: neither Python's, nor a library's, nor ours."""
     if filename.startswith("<"):
         return False
-    path = os.path.realpath(filename)
-    return not any(path.startswith(folder + os.sep) for folder in NOT_READERS)
+    path = Path(filename).resolve()
+    if not INSTALLED.isdisjoint(path.parts):
+        return False
+    return not any(path.is_relative_to(folder) for folder in NOT_READERS)
 
 
 @contextlib.contextmanager
@@ -186,7 +188,7 @@ def pictures(path: Path, folder: Path | None) -> Generator[None]:
         return
     backend = os.environ.get("MPLBACKEND")
     matplotlib: Any = sys.modules.get("matplotlib")  # it reads the environment only once
-    used = None if matplotlib is None else matplotlib.get_backend(auto_select=False)
+    used = None if matplotlib is None else matplotlib.get_backend()
     figures.album = figures.Album(folder or path.parent / "figures", path.stem, tell)
     figures.take_images()
     os.environ["MPLBACKEND"] = figures.BACKEND

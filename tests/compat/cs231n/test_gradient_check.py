@@ -41,6 +41,9 @@ def test_large_float32_take_large_steps() -> None:
     x = np.array([1e4, -3e4], np.float32)
     gradient = eval_numerical_gradient(lambda x: (x**2).sum(dtype=np.float32), x, verbose=False)
     np.testing.assert_allclose(gradient, [2e4, -6e4], rtol=1e-3)
+    x = np.array([0.5], np.float32)  # but small ones do not
+    gradient = eval_numerical_gradient(lambda x: np.sin(x).sum(), x, verbose=False)
+    np.testing.assert_allclose(gradient, np.cos(0.5), rtol=4e-5)
 
 
 def test_everything_is_put_back_after_an_error() -> None:
@@ -96,6 +99,8 @@ def test_sparse_checks_print_three_numbers(capsys: pytest.CaptureFixture[str]) -
     random.seed(0)
     grad_check_sparse(lambda x: (x**3).sum(), x, 4 * x**2, num_checks=6)
     assert "relative error: 1.428571e-01" in capsys.readouterr().out
+    grad_check_sparse(lambda x: (x**2).sum(), np.array([3]), np.array([6.0]), num_checks=1)
+    assert capsys.readouterr().out.startswith("numerical: 6.000000 analytic: 6.000000")
     grad_check_sparse(lambda _: 0.0, x, 0 * x, num_checks=1)
     assert capsys.readouterr().out.endswith("analytic: 0.000000, relative error: 0.000000e+00\n")
 

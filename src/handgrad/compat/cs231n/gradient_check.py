@@ -89,6 +89,7 @@ def grad_check_sparse(
 
     Python's own `random` draws the entries, so `random.seed` chooses them.
     """
+    x = floating(x)
     for _ in range(num_checks):
         index = tuple(randrange(size) for size in x.shape)  # noqa: S311  (no secret)
         numerical = difference_at(f, x, index, 1.0, h)
@@ -101,11 +102,16 @@ def grad_check_sparse(
 def differences(f: Callable[[Any], Any], x: Array, df: Any, h: float) -> Array:
     """The derivative of Σ f(x) df by every entry of `x`."""
     check_number(h, who=WHO, which="h", low=0, open_low=True)
-    x = x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
+    x = floating(x)
     gradient = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         gradient[index] = difference_at(f, x, index, df, h)
     return gradient
+
+
+def floating(x: Array) -> Array:
+    """The array itself; for integers, a copy that can take small steps."""
+    return x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
 
 
 def difference_at(

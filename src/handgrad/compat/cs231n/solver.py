@@ -10,6 +10,7 @@ from handgrad.compat.cs231n import optim
 from handgrad.files import write_beside
 
 Params = dict[str, Array]
+HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
 class Solver:
@@ -143,9 +144,6 @@ class Solver:
             np.savez(file, **arrays)
         if self.verbose:
             print(f'Saving checkpoint to "{path}"')
-
-
-HISTORIES = ("loss_history", "train_acc_history", "val_acc_history")
 
 
 def found_rule(rule: Any) -> Any:

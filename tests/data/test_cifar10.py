@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+import re
 import sys
 import tarfile
 from pathlib import Path
@@ -81,10 +82,11 @@ def test_nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_batch_is_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["data_batch_2", "data_batch_4", "test_batch"])
+def test_a_batch_is_missing(tmp_path: Path, name: str) -> None:
     write_files(tmp_path, FILES[PY])
-    (tmp_path / "data_batch_4").unlink()
-    with pytest.raises(FileAccessError, match=r"data_batch_4 cannot be read \(No such file"):
+    (tmp_path / name).unlink()
+    with pytest.raises(FileAccessError, match=rf"{name} cannot be read \(No such file"):
         cifar10(folder=tmp_path)
 
 
@@ -111,7 +113,8 @@ def batch(**changes: Any) -> bytes:
 )
 def test_a_batch_of_another_kind(tmp_path: Path, content: bytes, message: str) -> None:
     write_files(tmp_path, FILES[PY] | {"test_batch": content})
-    with pytest.raises(FileFormatError, match=rf"test_batch: .*{message}"):
+    where = re.escape(str(tmp_path / "test_batch"))
+    with pytest.raises(FileFormatError, match=rf"^{where}: .*{message}"):
         cifar10(folder=tmp_path)
 
 
@@ -134,8 +137,13 @@ def test_a_binary_batch_of_another_kind(tmp_path: Path) -> None:
 )
 def test_another_set_of_the_same_form(tmp_path: Path, form: str, name: str, content: bytes) -> None:
     write_files(tmp_path, FILES[form] | {name: content})
-    with pytest.raises(FileFormatError, match=rf"{name}: the classes must be airplane, .*another"):
+    message = rf"{name}: the classes must be airplane, .*another"
+    with pytest.raises(FileFormatError, match=message):
         cifar10(folder=tmp_path)
+    packed = tmp_path / "packed"
+    write_files(packed, {ARCHIVES[form]: cifar_archive(FILES[form] | {name: content}, form)})
+    with pytest.raises(FileFormatError, match=message):
+        cifar10(folder=packed)
 
 
 @pytest.mark.parametrize("cut", [10, 1000, -8, -1])

@@ -103,6 +103,7 @@ def test_what_is_here(small: RemoteSet, tmp_path: Path) -> None:
 
     folder = tmp_path / "small_folder"
     assert states() == ["absent: not here"] * 2
+    assert [file.came for file in what_is_here(small, None)] == [0, 0]
     assert not folder.exists()
     folder.mkdir()
     (folder / "x.gz.part").write_bytes(CONTENTS["x.gz"][:5])

@@ -21,6 +21,13 @@ def test_form_and_seed(make: Callable[..., Examples]) -> None:
     assert make(1).x.shape[0] == 1
 
 
+@pytest.mark.parametrize(("make", "classes"), list(zip(PLANE, [2, 2, 2, 3, 3], strict=True)))
+def test_dimensions_and_classes(make: Callable[..., Examples], classes: int) -> None:
+    x, labels = make(100)
+    assert x.shape == (100, 2)
+    assert set(labels.tolist()) == set(range(classes))
+
+
 @pytest.mark.parametrize("make", PLANE)
 def test_shares_are_equal_and_the_order_is_random(make: Callable[..., Examples]) -> None:
     labels = make(100).labels
@@ -55,6 +62,7 @@ def test_xor() -> None:
     assert len(quarters) == 4
     assert quarters.min() > 200
     assert np.abs(x).max() <= 1
+    np.testing.assert_allclose(np.histogram(np.abs(x), 4, (0, 1))[0], 500, atol=80)
 
 
 def test_spirals() -> None:
@@ -73,7 +81,8 @@ def test_blobs() -> None:
         np.testing.assert_allclose(x[labels == k].std(axis=0), 0.5, atol=0.03)
     x, labels = blobs(50, centers=5, noise=0)
     assert len(np.unique(x, axis=0)) == 5
-    assert np.abs(x).max() <= 10
+    many = blobs(2000, centers=2000, noise=0).x
+    assert (many.min(), many.max()) == pytest.approx((-10, 10), abs=0.05)
 
 
 @pytest.mark.parametrize("make", PLANE)

@@ -8,6 +8,8 @@ from handgrad.examples import (
     activations,
     cross_entropy_gradient,
     descent,
+    graph_apples,
+    graph_sigmoid,
     logistic_regression,
     losses,
     numerical_gradient,
@@ -73,6 +75,30 @@ def test_003_section_4_4_2_simple_net() -> None:
     zeros, warning = simple_net.readers_gradient(simple_net.W)
     assert not zeros.any()
     assert "f must use its argument" in warning
+
+
+def test_002_apples() -> None:
+    price, inputs = graph_apples.apples()
+    price.backward()
+    assert float(price.value) == 220.00000000000003
+    found = {name: float(np.asarray(variable.grad)) for name, variable in inputs.items()}
+    assert found == {"apple": 2.2, "apples": 110.00000000000001, "tax": 200.0}
+
+
+def test_002_apples_and_oranges() -> None:
+    price, inputs = graph_apples.apples_and_oranges()
+    price.backward()
+    assert float(price.value) == 715.0000000000001
+    found = [float(np.asarray(variable.grad)) for variable in inputs.values()]
+    assert found == [2.2, 3.3000000000000003, 165.0, 110.00000000000001, 650.0]
+
+
+def test_003_section_5_5_sigmoid_by_nodes() -> None:
+    for make in (graph_sigmoid.in_steps, graph_sigmoid.in_one):
+        x, y = make(graph_sigmoid.X)
+        y.backward()
+        value = float(y.value)
+        assert float(np.asarray(x.grad)) == pytest.approx(value * (1 - value), rel=1e-15)
 
 
 def test_002_softmax_cross_entropy() -> None:

@@ -3,11 +3,11 @@
     p = sigmoid(x w + b)      loss = −mean(t log p + (1 − t) log(1 − p))
     ∂loss/∂w = xᵀ (p − t) / N             ∂loss/∂b = mean(p − t)
 
-1  all 1000 examples in every step, as the document does (there w starts at random numbers);
-2  one example in every step, reshuffled before each pass: the loss of one example, no mean;
-3  two outputs and softmax: the same model, written with a weight too many. Only the difference of
+1. all 1000 examples in every step, as the document does (there w starts at random numbers);
+2. one example in every step, reshuffled before each pass: the loss of one example, no mean;
+3. two outputs and softmax: the same model, written with a weight too many. Only the difference of
    its two columns says anything, and that is the w of 1;
-4  a hidden layer between: more parameters, and a derivative that is a little longer.
+4. a hidden layer between: more parameters, and a derivative that is a little longer.
 
 The data's labels are round(sigmoid(x w* + b*)) with w* = (0.3, 0.6, −0.7, −1.3) and b* = 0.2. So
 they say on which side of a plane each x lies, and every example can be classified rightly. Is

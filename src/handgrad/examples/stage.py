@@ -117,14 +117,16 @@ class Measure(Callback):
     Args:
         stage: where.
         sets: {name: examples}, such as {"training": …, "test": …}.
+        every: after how many epochs to say it, besides the first three; measured is after each.
 
     Attributes:
         accuracies: by the sets' names; the first is that of the untrained network.
         losses: the same of the losses.
     """
 
-    def __init__(self, stage: Stage, sets: Mapping[str, Examples]) -> None:
+    def __init__(self, stage: Stage, sets: Mapping[str, Examples], *, every: int = 1) -> None:
         self.stage = stage
+        self.every = every
         self.sets = sets
         self.accuracies: dict[str, list[float]] = {name: [] for name in sets}
         self.losses: dict[str, list[float]] = {name: [] for name in sets}
@@ -139,4 +141,5 @@ class Measure(Callback):
             self.accuracies[name].append(found["accuracy"])
             self.losses[name].append(found["loss"])
             texts.append(f"{name}: loss {found['loss']:.4f}, {100 * found['accuracy']:.2f} %")
-        self.stage.say("   ".join(texts))
+        if trainer.position.epoch in {1, 2, 3} or trainer.position.epoch % self.every == 0:
+            self.stage.say("   ".join(texts))

@@ -20,6 +20,7 @@ from handgrad.training import (
     Uniform,
     random_search,
 )
+from handgrad.training.search import MedianStop
 
 SPACE = {"rate": LogUniform(1e-4, 1e2), "width": Choice([2, 8]), "drop": Uniform(0.1, 0.3)}
 
@@ -120,6 +121,24 @@ def test_with_a_trainer_and_hopeless_trials_stopped() -> None:
         ]
         assert each.score < np.median(earlier)
     assert result.best.trial.options == whole.best.trial.options
+
+
+@pytest.mark.parametrize(
+    ("sign", "value", "stopped"), [(1.0, 2.0, True), (1.0, 3.0, False), (-1.0, 3.0, True)]
+)
+def test_worse_than_the_median_is_stopped(sign: float, value: float, stopped: bool) -> None:  # noqa: FBT001  (a column of the table above)
+    earlier = [History([{"epoch": 1, "m": number}]) for number in (1.0, 2.0, 3.0, 9.0)]
+    x = np.zeros((2, 1))
+    trainer = Trainer(Network([Affine(2)], 1), SoftmaxCrossEntropy(), SGD(0.1))
+    stop = MedianStop("m", sign, 1, earlier)
+    trainer.fit(x, [0, 1], epochs=1)
+    trainer.history.last["m"] = value
+    stop.on_epoch(trainer)
+    assert (trainer.stopped is not None) == stopped
+    assert bool(stop.stopped) == stopped
+    fewer = MedianStop("m", sign, 1, earlier[:3])
+    fewer.on_epoch(trainer)
+    assert not fewer.stopped
 
 
 def test_the_table() -> None:

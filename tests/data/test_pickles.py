@@ -247,6 +247,7 @@ DAMAGED = [
     (b"cnumpy\ndtype\n)R.", "argument"),
     (b"cnumpy\ndtype\nK\x01\x85R.", "no name"),
     (b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'?'\nNNNtb.", "byte order"),
+    (b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\n}NNtb.", "byte order or fields"),
     (b"cnumpy\ndtype\n(S'f8'\nI0\nI1\ntR(I3\nS'<'\nNN}tb.", "byte order or fields"),
     (b"c_codecs\nencode\n(Vx\nVrot13\ntR.", "encoded in another way"),
     (BLANK.replace(b"cnumpy\nndarray\n", b"N") + b".", "class of its own"),

@@ -272,6 +272,15 @@ def test_solver_ends_with_parameters_even_if_nothing_was_right() -> None:
     assert set(model.params) == {"W1", "b1", "W2", "b2"}
 
 
+def test_solver_begins_with_the_courses_defaults() -> None:
+    solver = Solver(TwoLayerNet(6, 5, 3), dataset())
+    assert solver.update_rule is optim.sgd
+    assert (solver.batch_size, solver.num_epochs, solver.lr_decay) == (100, 10, 1.0)
+    assert (solver.num_train_samples, solver.num_val_samples) == (1000, None)
+    assert (solver.print_every, solver.verbose, solver.checkpoint_name) == (10, True, None)
+    assert (solver.epoch, solver.best_val_acc, solver.best_params) == (0, 0, {})
+
+
 def test_solver_measures_on_samples() -> None:
     np.random.seed(0)
     solver = Solver(TwoLayerNet(6, 5, 3), dataset(), num_train_samples=7, num_val_samples=3)

@@ -172,6 +172,37 @@ def test_ours_goes_before_the_readers_own_and_his_additions_are_found(script: Sc
     assert book(path) == Called(0, "handgrad.compat.book.common.layers\n", "")
 
 
+def test_what_he_added_to_the_sources_files_is_found_too(script: Script):
+    script(
+        "from common.functions import *\nprint('run')\n"
+        "class Relu: pass\nclass Tanh:\n    slope = sigmoid(0)\ndef _private(): return 7\n",
+        "common/layers.py",
+    )
+    path = script(
+        "import sys, os\nsys.path.append(os.pardir)\n"
+        "from common.layers import *\n"
+        "print(Relu.__module__, Tanh.slope)\n"
+        "from common.layers import _private\n"
+        "import common.layers\n"
+        "print(_private(), hasattr(common.layers, 'nothing'), hasattr(common.layers, 'print'))\n"
+    )
+    assert book(path).out.splitlines() == [
+        "run",
+        "handgrad.compat.book.common.layers 0.5",
+        "7 False False",
+    ]
+
+
+def test_his_files_are_run_only_for_what_is_not_here(script: Script):
+    script("print 'Python 2'\n", "common/util.py")
+    script("1 / 0\nclass Tanh: pass\n", "common/layers.py")
+    start = "import sys, os\nsys.path.append(os.pardir)\nfrom common.util import im2col\n"
+    assert book(script(f"{start}from common.layers import Relu\n")) == Called(0, "", "")
+    done = book(script(f"{start}from common.layers import Tanh\n"))
+    assert 'common/layers.py", line 1, in <module>' in done.err.replace(os.sep, "/")
+    assert "ZeroDivisionError" in done.err
+
+
 def test_a_module_that_nobody_has_is_missed_by_its_name(script: Script):
     done = book(script("import common.nothing\n"))
     assert done.err.splitlines()[-1] == "ModuleNotFoundError: No module named 'common.nothing'"

@@ -7,7 +7,16 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.data.mnist import Dataset, mnist
 
-__all__ = ["img_dim", "img_size", "init_mnist", "load_mnist", "np", "test_num", "train_num"]
+__all__ = [
+    "download_mnist",
+    "img_dim",
+    "img_size",
+    "init_mnist",
+    "load_mnist",
+    "np",
+    "test_num",
+    "train_num",
+]
 
 train_num = 60000
 test_num = 10000
@@ -35,6 +44,10 @@ def load_mnist(
 
 def init_mnist() -> None:
     """Nothing: there is nothing to download, and no mnist.pkl is needed."""
+
+
+def download_mnist() -> None:
+    """Nothing, as `init_mnist`."""
 
 
 @cache

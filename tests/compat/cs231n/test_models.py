@@ -88,6 +88,10 @@ def test_initial_values_are_drawn_in_the_courses_order() -> None:
     np.testing.assert_array_equal(model.params["W1"], W1.astype(np.float32))
     np.testing.assert_array_equal(model.params["W2"], W2.astype(np.float32))
     np.random.seed(0)
+    model = TwoLayerNet(6, 5, 3, weight_scale=0.1)
+    np.testing.assert_array_equal(model.params["W1"], W1)
+    np.testing.assert_array_equal(model.params["W2"], W2)
+    np.random.seed(0)
     model = ThreeLayerConvNet((2, 6, 8), 3, 5, dtype=np.float64, weight_scale=0.1)
     np.random.seed(0)
     np.testing.assert_array_equal(model.params["W1"], 0.1 * np.random.randn(3, 2, 5, 5))
@@ -234,15 +238,16 @@ def test_solver_learns_by_every_rule(rule: Any) -> None:
 
 def test_solver_prints_as_the_course_does(capsys: pytest.CaptureFixture[str]) -> None:
     np.random.seed(0)
-    solver = Solver(TwoLayerNet(6, 5, 3), dataset(), num_epochs=2, batch_size=45, print_every=3)
+    solver = Solver(TwoLayerNet(6, 5, 3), dataset(), num_epochs=2, batch_size=30, print_every=2)
     solver.train()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"(Iteration 1 / 4) loss: {solver.loss_history[0]:f}"
+    assert lines[0] == f"(Iteration 1 / 6) loss: {solver.loss_history[0]:f}"
     accuracies = solver.train_acc_history[0], solver.val_acc_history[0]
     assert lines[1] == f"(Epoch 0 / 2) train acc: {accuracies[0]:f}; val_acc: {accuracies[1]:f}"
     assert [line.split(" loss")[0].split(" train")[0] for line in lines[2:]] == [
+        "(Iteration 3 / 6)",
         "(Epoch 1 / 2)",
-        "(Iteration 4 / 4)",
+        "(Iteration 5 / 6)",
         "(Epoch 2 / 2)",
     ]
 
@@ -281,10 +286,33 @@ def test_solver_begins_with_the_courses_defaults() -> None:
     assert (solver.epoch, solver.best_val_acc, solver.best_params) == (0, 0, {})
 
 
-def test_solver_measures_on_samples() -> None:
+class FirstEntry:
+    """A model whose scores are its input; it counts how many examples it is given."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self.seen = 0
+
+    def loss(self, X: Any) -> Any:
+        self.seen += len(X)
+        return X
+
+
+def test_accuracy_is_the_share_of_right_answers() -> None:
     np.random.seed(0)
-    solver = Solver(TwoLayerNet(6, 5, 3), dataset(), num_train_samples=7, num_val_samples=3)
-    assert solver.check_accuracy(solver.X_train, solver.y_train, num_samples=7) * 7 % 1 < 1e-9
+    model = FirstEntry()
+    solver = Solver(model, dataset())
+    X, y = np.eye(2)[np.arange(250) % 2], np.zeros(250, int)  # every second is right
+    y[240:] = 1
+    assert solver.check_accuracy(X, y) == 0.5
+    assert solver.check_accuracy(X, 1 - np.arange(250) % 2) == 0
+    assert solver.check_accuracy(X[:1], y[:1]) == 1  # one example
+    assert solver.check_accuracy(X[:0], y[:0]) == 0
+    model.seen = 0
+    solver.check_accuracy(X, y, num_samples=7)
+    assert model.seen == 7
+    solver.check_accuracy(X[:5], y[:5], num_samples=7)
+    assert model.seen == 12
 
 
 def test_checkpoints_are_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,7 @@ from handgrad.examples.stage import Stage
 from handgrad.optimizers import SGD, AdaDelta, AdaGrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 
 SECTION = "003, chapter 6"
+PLACE = 1
 
 
 class Race(NamedTuple):

@@ -233,6 +233,7 @@ def test_11_a_batch_larger_than_the_data_is_all_of_it():
     trainer = Trainer(network, x, t, x, t, epochs=2, mini_batch_size=5, verbose=False)
     trainer.train()
     assert sorted(network.seen) == [0, 0, 2, 2, 4, 4]
+    assert trainer.max_iter == 2
 
 
 def test_11_no_second_pass_for_the_loss(

@@ -104,6 +104,14 @@ def test_speedrun(tmp_path: Path) -> None:
     assert values["recipes"]["99.0"]["compile_seconds"] >= 0
 
 
+def test_memory(tmp_path: Path) -> None:
+    text, values = run("memory", tmp_path, "--sides", "handgrad", "reference")
+    assert "DeepConvNet" in text
+    for result in values["works"].values():
+        for side in result["sides"].values():
+            assert "missing" in side or 0 <= side["peak"] < 1e9
+
+
 def test_handgrad_must_be_among_the_sides(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="--sides must have handgrad"):
         run("steps", tmp_path, "--sides", "pytorch")

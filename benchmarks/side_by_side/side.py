@@ -1,5 +1,6 @@
 """What every side can do. This module needs NumPy alone: peers may live in another Python."""
 
+import ctypes
 import json
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+STATUS = Path("/proc/self/status")
 LONG_EPOCH = 2.0  # seconds; an epoch as long as this wakes threads and caches by itself
 
 
@@ -78,6 +80,38 @@ class Side:
         samples = [each / steps for each in self.epochs(count + skipped, steps)[skipped:]]
         self.step_seconds = median(samples)
         return samples
+
+    def memory(self, steps: int) -> dict[str, int]:
+        """Bytes: `before` the steps, and the `peak` above that while they run.
+
+        Steps of two rows come first: they load what a library loads when it is first used.
+
+        Raises:
+            UnsupportedError: this system does not tell.
+        """
+        if not STATUS.exists():
+            raise UnsupportedError("this system does not tell a process's peak memory")
+        batch, self.task["batch"] = self.task["batch"], 2
+        self.epochs(2, 2)
+        self.task["batch"] = batch
+        give_back()
+        before = status("VmRSS")
+        (STATUS.parent / "clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+        self.epochs(2, steps)
+        return {"before": before, "peak": status("VmHWM") - before}
+
+
+def give_back() -> None:
+    """Let the C library give back what it keeps for later use, if it is one that can."""
+    trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def status(name: str) -> int:
+    """A number of bytes that the system knows of this process."""
+    lines = STATUS.read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def orders(seed: int, epoch: int, rows: int) -> Array:

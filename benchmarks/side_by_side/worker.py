@@ -31,6 +31,8 @@ def answer(side: Side, request: dict[str, Any]) -> Any:
             return side.outputs() if side.task["infer"] else side.losses(**request)
         case "chunk":
             return side.chunk(**request)
+        case "memory":
+            return side.memory(**request)
         case "train":
             return side.train()
         case other:

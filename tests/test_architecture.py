@@ -67,6 +67,7 @@ LONG_FILES = {  # path in src/handgrad: why it may be longer
 }
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
+    "kernels/dense_step.py:walk": "a table of instructions, and thirteen arguments",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
 }
 NO_BACKWARD = {"step": "its slope is 0 wherever it has one, so there is nothing to learn from"}

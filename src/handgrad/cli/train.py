@@ -212,6 +212,8 @@ class SafePlaces(Callback):
     Must stand first among the callbacks: what the others do after an epoch is not cut in two.
     """
 
+    each_step = False
+
     def on_step(self, trainer: Trainer) -> None:
         SIGNALS.check()
         SIGNALS.waiting = trainer.position.step < trainer.position.steps_per_epoch

@@ -5,7 +5,18 @@ Without this folder (or without Numba) both run layer by layer, slower.
 """
 
 from handgrad.plans.choice import predict, thread_count, training_plan
+from handgrad.plans.dense import DensePlan, dense_plan
+from handgrad.plans.dense_kinds import examples
 from handgrad.plans.plan import Plan
 from handgrad.plans.workers import Workers
 
-__all__ = ["Plan", "Workers", "predict", "thread_count", "training_plan"]
+__all__ = [
+    "DensePlan",
+    "Plan",
+    "Workers",
+    "dense_plan",
+    "examples",
+    "predict",
+    "thread_count",
+    "training_plan",
+]

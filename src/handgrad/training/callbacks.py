@@ -23,7 +23,13 @@ class Callback:
     `network` tell everything. What a callback must remember to go on after a resume goes into
     `state`, which is saved and given back. Callbacks are told in their order: one that writes
     `trainer.state()` down comes last, so that the others have already seen the epoch.
+
+    Attributes:
+        each_step: whether `on_step` must see every single step. With False it is called at least
+            every hundredth of a second or so: steps of small networks are faster many at once.
     """
+
+    each_step = True
 
     def on_start(self, trainer: "Trainer") -> None:
         """Training starts (or goes on)."""

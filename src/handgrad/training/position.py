@@ -39,9 +39,9 @@ class Position:
         """The value of `epoch` when this call of `fit` is done."""
         return self.first_epoch + self.epochs
 
-    def fraction(self) -> float:
-        """Epochs of this call done so far, with the part of the one under way."""
-        return self.epoch - self.first_epoch + self.step / self.steps_per_epoch
+    def fraction(self, *, ahead: int = 0) -> float:
+        """Epochs of this call done so far, with the part of the one under way, `ahead` steps on."""
+        return self.epoch - self.first_epoch + (self.step + ahead) / self.steps_per_epoch
 
     def state(self) -> dict[str, int]:
         """This position as plain values."""

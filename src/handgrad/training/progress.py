@@ -59,6 +59,7 @@ class Progress(Callback):
         self.stream = stream
         self.examples = examples
         self.line_seconds = line_seconds
+        self.each_step = line_seconds == 0
         self.view: View | None = None
         self._started = 0.0
         self._first = 0.0

@@ -37,7 +37,8 @@ from handgrad.training.history import History
 from handgrad.training.limits import within_limits
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
-from handgrad.training.steps import make_step
+from handgrad.training.steps import Step, make_step
+from handgrad.training.whole import whole_steps
 
 
 class Trainer:
@@ -164,7 +165,8 @@ class Trainer:
             self.optimizer.claim(network)
         self.callbacks = prepare_callbacks(callbacks)
         self.stopped = None
-        self._compute = make_step(self.network, self.loss, min(batch_size, len(x)))
+        self._whole = whole_steps(self, x, labels, weights, batch_size)
+        self._compute: Step | None = None
         self.position = self.position.start(epochs, len(x), batch_size)
         if resume is not None:
             restore(self, resume)
@@ -173,6 +175,8 @@ class Trainer:
             while self.position.epoch < self.position.last_epoch and self.stopped is None:
                 self._epoch(x, labels, weights, batch_size, validation)
         finally:
+            if self._whole is not None:
+                self._whole.release()
             self._tell("on_end")
         return self.history
 
@@ -192,12 +196,15 @@ class Trainer:
         position = self.position
         if position.step == 0:
             self.running = Running()
-        self._learning = self.network.trainable(), self.network.decayed()  # freezing is by epochs
+        whole = self._whole if self._whole is not None and self._whole.suits() else None
+        self._learning = None  # freezing is by epochs
         order = np.random.default_rng((self.seed, position.epoch)).permutation(len(x))
         while position.step < position.steps_per_epoch:
-            rows = order[position.step * batch_size : (position.step + 1) * batch_size]
-            self._step(x[rows], labels[rows], None if weights is None else weights[rows])
-            position.step += 1
+            if whole is None or not whole.run(order):
+                whole = None
+                rows = order[position.step * batch_size : (position.step + 1) * batch_size]
+                self._step(x[rows], labels[rows], None if weights is None else weights[rows])
+                position.step += 1
             self.running.seconds += time.perf_counter() - started
             started = time.perf_counter()
             self._tell("on_step")
@@ -221,6 +228,10 @@ class Trainer:
     def _step(self, x: Array, labels: Array, weights: Array | None) -> None:
         """Forward, loss, backward, update: in this order, once each."""
         network, position = self.network, self.position
+        if self._compute is None:
+            self._compute = make_step(network, self.loss, min(position.batch_size, position.rows))
+        if self._learning is None:
+            self._learning = network.trainable(), network.decayed()
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, position.epoch, position.step))
             x = augmented(self.augment, x, rng)

@@ -1,0 +1,107 @@
+"""Sums of dense layers, compiled: y = bias + x weight, and the two gradients, on register tiles.
+
+All numbers of a step lie in one flat array: batches, weights, gradients. A matrix is a start and a
+step from row to row; its columns are padded with zeros to whole registers, its rows to whole
+tiles, so that no code asks where it ends. All three sums of a dense layer are one:
+
+    out[i, j] = bias[j] + Σₜ x[i, t] w[t, j]
+
+Forward, i counts examples and t features. For dx, w is the transposed weight. For dweight, i
+counts features and t examples: x is read along its other axis, which is a matter of two steps.
+
+Schedule: a tile holds 6 rows × up to 4 registers of sums; it walks along t, multiplying one number
+of each of its 6 rows with registers of w. Tiles that use the same columns of w follow each other,
+for `BLOCK` values of t, so that this block of w stays in the innermost cache. Workers share the
+rows i, never a sum: the bits do not depend on their number.
+"""
+
+from functools import cache
+from typing import Any
+
+from handgrad.checks import Array
+from handgrad.kernels.jit import compiled
+from handgrad.kernels.tiles import REGISTERS, tile_bias, tile_fma, tile_lanes, tile_load, tile_store
+
+HEIGHT = 6  # rows of a tile
+WIDEST = 4 if REGISTERS == 32 else 2  # registers of a row: 6 × 4 sums, 4 weights, one number of x
+BLOCK = 224  # terms that follow each other before the sums return to memory
+
+
+@cache
+def panel_sums(vectors: int) -> Any:
+    """Make the function for panels of that many registers of columns.
+
+    Its arguments: the flat array; where x begins, its steps to the next row i and the next term t;
+    where the panel of w begins and the step to its next row; where the panel of the bias begins;
+    where the panel of the result begins and its step; the rows lo … hi − 1, and the terms.
+    """
+
+    @compiled
+    def sums(
+        a: Array,
+        x: int,
+        x_row: int,
+        x_term: int,
+        w: int,
+        w_step: int,
+        bias: int,
+        out: int,
+        out_step: int,
+        lo: int,
+        hi: int,
+        terms: int,
+    ) -> None:
+        for block in range(0, max(terms, 1), BLOCK):
+            for i in range(lo, hi, HEIGHT):
+                if block == 0:
+                    tile = tile_bias(HEIGHT, vectors, a, bias)
+                else:
+                    tile = tile_load(HEIGHT, vectors, a, out + i * out_step, out_step)
+                for t in range(block, min(block + BLOCK, terms)):
+                    tile = tile_fma(tile, a, x + i * x_row + t * x_term, x_row, a, w + t * w_step)
+                tile_store(tile, a, out + i * out_step, out_step)
+
+    return sums
+
+
+ONE, TWO = panel_sums(1), panel_sums(2)
+THREE, FOUR = panel_sums(min(3, WIDEST)), panel_sums(WIDEST)
+
+
+@compiled
+def matrix_sums(
+    a: Array,
+    x: int,
+    x_row: int,
+    x_term: int,
+    w: int,
+    w_step: int,
+    bias: int,
+    out: int,
+    out_step: int,
+    columns: int,
+    lo: int,
+    hi: int,
+    terms: int,
+) -> None:
+    """Write out[i, j] for the rows lo … hi − 1 and the columns, whole registers of them."""
+    lanes = tile_lanes(a)
+    for j in range(0, columns, WIDEST * lanes):
+        left = min((columns - j) // lanes, WIDEST)
+        at, b, y = w + j, bias + j, out + j
+        if left == WIDEST:
+            FOUR(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+        elif left == 1:
+            ONE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+        elif left == 2:
+            TWO(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+        else:
+            THREE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+
+
+@compiled
+def transpose(w: Array, out: Array, lo: int, hi: int, columns: int) -> None:
+    """out[j, i] = w[i, j] for the rows lo … hi − 1 of w and so many columns."""
+    for i in range(lo, hi):
+        for j in range(columns):
+            out[j, i] = w[i, j]

@@ -1,0 +1,114 @@
+"""Losses over the rows of a batch, compiled: each row's loss, and the gradient of the logits.
+
+As in `ops.losses` and `ops.regression_losses`, in one pass; rows lo … hi − 1, so that workers can
+share a batch. Where the labels lie is said by `order`: row n of the batch is row order[n] of all.
+A row's loss goes to `losses[n]` in float64; whoever adds them up does so in the rows' order.
+"""
+
+import math
+
+from handgrad.checks import Array
+from handgrad.kernels.jit import compiled
+
+SOFTMAX, YES_NO, SQUARED, HALF_SQUARED = 0, 1, 2, 3
+
+
+@compiled
+def total_weight(order: Array, weight: Array) -> float:
+    """The weights of a batch together; how many rows it has where there are none."""
+    if len(weight) == 0:
+        return float(len(order))
+    total = 0.0
+    for n in range(len(order)):
+        total += float(weight[order[n]])
+    return total
+
+
+@compiled
+def softmax_row(logits: Array, target: Array, label: int, smoothing: float, d: Array) -> float:
+    """Softmax-cross-entropy of a row; `label` is its class, or −1 where `target` is the row.
+
+    Writes d = p − t.
+    """
+    count = len(logits)
+    largest = logits[0]
+    for k in range(count):
+        largest = logits[k] if logits[k] > largest else largest
+    total = 0.0
+    for k in range(count):
+        d[k] = math.exp(logits[k] - largest)
+        total += d[k]
+    logarithm, loss = math.log(total), 0.0
+    for k in range(count):
+        one_hot = (1.0 if k == label else 0.0) if label >= 0 else target[k]
+        asked = (1.0 - smoothing) * one_hot + smoothing / count
+        loss += asked * (logarithm - (logits[k] - largest))
+        d[k] = d[k] / total - asked
+    return loss
+
+
+@compiled
+def yes_no_row(logits: Array, target: Array, d: Array) -> float:
+    """Cross-entropy of yes/no answers in a row, summed; writes d = p − t."""
+    loss = 0.0
+    for k in range(len(logits)):
+        x, t = float(logits[k]), float(target[k])
+        e = math.exp(-abs(x))
+        loss += max(x, 0.0) - x * t + math.log1p(e)
+        d[k] = (e if x < 0.0 else 1.0) / (1.0 + e) - t
+    return loss
+
+
+@compiled
+def squared_row(outputs: Array, target: Array, d: Array) -> float:
+    """The squared differences of a row, summed; writes d = 2 (output − target)."""
+    loss = 0.0
+    for k in range(len(outputs)):
+        residual = outputs[k] - target[k]
+        loss += residual * residual
+        d[k] = residual + residual
+    return loss
+
+
+@compiled
+def loss_rows(
+    how: int,
+    smoothing: float,
+    logits: Array,
+    d: Array,
+    features: int,
+    labels: tuple[Array, Array, Array],
+    order: Array,
+    lo: int,
+    hi: int,
+    losses: Array,
+) -> None:
+    """The losses of the rows lo … hi − 1, each times its share, and d = ∂loss/∂logits.
+
+    `labels` are classes (N,), targets (N, K) and weights (N,) of all examples; what a loss does
+    not need is empty.
+    """
+    classes, targets, weight = labels
+    kind, total = d.dtype.type, total_weight(order, weight)
+    none = targets[0] if len(targets) > 0 else logits[0]
+    for n in range(lo, hi):
+        i = order[n]
+        row, slope = logits[n, :features], d[n, :features]
+        target = targets[i] if len(targets) > 0 else none
+        share = float(weight[i]) if len(weight) > 0 else 1.0
+        if how == HALF_SQUARED:
+            share *= 0.5
+        elif total == 0.0:
+            share = 0.0
+        else:
+            share /= total if how == SOFTMAX else total * features
+        if how == SOFTMAX:
+            label = int(classes[i]) if len(classes) > 0 else -1
+            loss = softmax_row(row, target, label, smoothing, slope)
+        elif how == YES_NO:
+            loss = yes_no_row(row, target, slope)
+        else:
+            loss = squared_row(row, target, slope)
+        losses[n] = share * loss
+        for k in range(features):
+            slope[k] *= kind(share)

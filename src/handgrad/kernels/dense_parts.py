@@ -1,0 +1,234 @@
+"""What stands between the sums of dense layers, compiled: entry by entry, column by column.
+
+Every function takes matrices (N, step) of which the first `features` columns count, and the rows
+lo … hi − 1 of a batch, so that workers can share one. Columns beyond stay as they are: zeros.
+Sums over a batch are kept in float64, each worker's part by itself.
+"""
+
+import math
+
+import numpy as np
+
+from handgrad.checks import Array
+from handgrad.kernels.jit import compiled
+
+RELU, LEAKY_RELU, SIGMOID, TANH = 0, 1, 2, 3
+FLOAT32, FLOAT64, BYTES = 0, 1, 2  # kinds of examples
+
+
+@compiled
+def gather(
+    source: Array,
+    order: Array,
+    scale: float,
+    offset: float,
+    x: Array,
+    features: int,
+    part: tuple[int, int, int, int],
+) -> None:
+    """x[n] = source[order[n]] · scale + offset, in x's dtype; part: the rows and the columns."""
+    kind = x.dtype.type
+    slope, shift = kind(scale), kind(offset)
+    lo, hi, first, last = part
+    for n in range(lo, hi):
+        start = order[n] * features
+        row, out = source[start + first : start + last], x[n, first:last]
+        for j in range(last - first):
+            out[j] = kind(row[j]) * slope + shift
+
+
+@compiled
+def add_parts(parts: Array, features: int, lo: int, hi: int, y: Array) -> None:
+    """y = Σ over workers of parts[w], in their order."""
+    for n in range(lo, hi):
+        for j in range(features):
+            y[n, j] = parts[0, n, j] + parts[1, n, j]
+        for w in range(2, len(parts)):
+            for j in range(features):
+                y[n, j] += parts[w, n, j]
+
+
+@compiled
+def activate(how: int, slope: float, y: Array, features: int, lo: int, hi: int) -> None:
+    """y ← activation(y)."""
+    kind = y.dtype.type
+    zero, one, leak = kind(0), kind(1), kind(slope)
+    for n in range(lo, hi):
+        row = y[n, :features]
+        if how == RELU:
+            for j in range(features):
+                row[j] = zero if row[j] < zero else row[j]
+        elif how == LEAKY_RELU:
+            for j in range(features):
+                row[j] = leak * row[j] if row[j] < zero else row[j]
+        elif how == SIGMOID:
+            for j in range(features):
+                e = kind(math.exp(-abs(row[j])))
+                row[j] = (e if row[j] < zero else one) / (one + e)
+        else:
+            for j in range(features):
+                row[j] = kind(math.tanh(row[j]))
+
+
+@compiled
+def activate_back(
+    how: int, slope: float, y: Array, dy: Array, features: int, lo: int, hi: int
+) -> None:
+    """dy ← dy · activation'(x), by the output y."""
+    kind = y.dtype.type
+    zero, one, leak = kind(0), kind(1), kind(slope)
+    for n in range(lo, hi):
+        out, d = y[n, :features], dy[n, :features]
+        if how == RELU:
+            for j in range(features):
+                d[j] = d[j] if out[j] > zero else zero
+        elif how == LEAKY_RELU:
+            for j in range(features):
+                d[j] = d[j] if out[j] > zero else leak * d[j]
+        elif how == SIGMOID:
+            for j in range(features):
+                d[j] *= out[j] * (one - out[j])
+        else:
+            for j in range(features):
+                d[j] *= one - out[j] * out[j]
+
+
+# -- batch norm -------------------------------------------------------------------------------
+
+
+@compiled
+def add_columns(x: Array, features: int, lo: int, hi: int, total: Array) -> None:
+    """total[j] = Σ x[n, j]."""
+    for j in range(features):
+        total[j] = 0.0
+    for n in range(lo, hi):
+        for j in range(features):
+            total[j] += x[n, j]
+
+
+@compiled
+def add_squares(x: Array, mean: Array, features: int, lo: int, hi: int, total: Array) -> None:
+    """total[j] = Σ (x[n, j] − mean[j])²."""
+    for j in range(features):
+        total[j] = 0.0
+    for n in range(lo, hi):
+        for j in range(features):
+            centered = x[n, j] - mean[j]
+            total[j] += centered * centered
+
+
+@compiled
+def whole(parts: Array, workers: int, features: int, divisor: float, out: Array) -> None:
+    """out[j] = Σ over workers of parts[w, j] / divisor."""
+    kind = out.dtype.type
+    for j in range(features):
+        total = 0.0
+        for w in range(workers):
+            total += parts[w, j]
+        out[j] = kind(total / divisor)
+
+
+@compiled
+def normalize(
+    x: Array,
+    stats: Array,
+    weight: Array,
+    y: Array,
+    features: int,
+    lo: int,
+    hi: int,
+) -> None:
+    """y = weight[0] (x − mean) inv_std + weight[1]; stats are (mean, var, inv_std, …)."""
+    mean, inv_std = stats[0], stats[2]
+    for n in range(lo, hi):
+        for j in range(features):
+            y[n, j] = weight[0, j] * ((x[n, j] - mean[j]) * inv_std[j]) + weight[1, j]
+
+
+@compiled
+def norm_sums(
+    x: Array, dy: Array, stats: Array, features: int, lo: int, hi: int, plain: Array, scaled: Array
+) -> None:
+    """plain[j] = Σ dy and scaled[j] = Σ dy x̂."""
+    mean, inv_std = stats[0], stats[2]
+    for j in range(features):
+        plain[j], scaled[j] = 0.0, 0.0
+    for n in range(lo, hi):
+        for j in range(features):
+            plain[j] += dy[n, j]
+            scaled[j] += dy[n, j] * ((x[n, j] - mean[j]) * inv_std[j])
+
+
+@compiled
+def norm_dx(
+    x: Array,
+    dy: Array,
+    stats: Array,
+    weight: Array,
+    dx: Array,
+    features: int,
+    lo: int,
+    hi: int,
+) -> None:
+    """dx = weight s (dy − mean(dy) − x̂ mean(dy x̂)); stats are (mean, var, s, the two means)."""
+    mean, inv_std, plain, scaled = stats[0], stats[2], stats[3], stats[4]
+    for n in range(lo, hi):
+        for j in range(features):
+            x_hat = (x[n, j] - mean[j]) * inv_std[j]
+            dx[n, j] = weight[j] * inv_std[j] * (dy[n, j] - plain[j] - x_hat * scaled[j])
+
+
+@compiled
+def invert_deviation(var: Array, eps: float, features: int, inv_std: Array) -> None:
+    """inv_std = 1 / √(var + ε)."""
+    kind = var.dtype.type
+    for j in range(features):
+        inv_std[j] = kind(1) / np.sqrt(var[j] + kind(eps))
+
+
+@compiled
+def remember(stats: Array, momentum: float, m: int, features: int, running: Array) -> None:
+    """Running mean and variance after a batch of m rows, as `BatchNorm.new_state`."""
+    kind = stats.dtype.type
+    keep, fresh, zero = kind(momentum), kind(1.0 - momentum), kind(0)
+    correction = kind(m / (m - 1)) if m > 1 else zero
+    for j in range(features):
+        running[0, j] = keep * running[0, j] + fresh * stats[0, j]
+        if m > 1:
+            running[1, j] = keep * running[1, j] + fresh * (stats[1, j] * correction)
+
+
+# -- parameters -------------------------------------------------------------------------------
+
+
+@compiled
+def finite(x: Array) -> bool:
+    """Whether every number is: zero times anything else is not zero."""
+    total = x.dtype.type(0)
+    for i in range(len(x)):
+        total += x[i] * x.dtype.type(0)
+    return total == 0
+
+
+@compiled
+def scale(x: Array, factor: float) -> None:
+    """x ← x · factor."""
+    by = x.dtype.type(factor)
+    for i in range(len(x)):
+        x[i] *= by
+
+
+@compiled
+def descend(param: Array, grad: Array, learning_rate: float) -> None:
+    """`ops.sgd_step`, entry by entry."""
+    rate = param.dtype.type(learning_rate)
+    for i in range(len(param)):
+        param[i] -= rate * grad[i]
+
+
+@compiled
+def keep(y: Array, lo: int, hi: int, outputs: Array) -> None:
+    """Copy the rows lo … hi − 1 of what counts of y."""
+    for n in range(lo, hi):
+        for j in range(outputs.shape[1]):
+            outputs[n, j] = y[n, j]

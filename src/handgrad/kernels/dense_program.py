@@ -1,0 +1,154 @@
+"""Instructions of dense networks' steps, compiled: what each of them does for one worker.
+
+A plan writes a step down as a table of whole numbers: a row is an instruction and where in the flat
+array its operands lie. Rows of a batch are shared by the workers wherever rows are computed by
+themselves, features where gradients of weights are summed, so that two workers never write the
+same number. Here are the instructions that one worker follows without asking another; those of
+batch norm and of the update are in `dense_step.py`, with the one who walks through the table.
+"""
+
+from handgrad.checks import Array
+from handgrad.kernels.dense import HEIGHT, matrix_sums, transpose
+from handgrad.kernels.dense_losses import loss_rows
+from handgrad.kernels.dense_parts import (
+    activate,
+    activate_back,
+    add_columns,
+    add_parts,
+    gather,
+    keep,
+    whole,
+)
+from handgrad.kernels.jit import compiled
+
+Sources = tuple[Array, Array, Array]  # the examples: float32, float64 or bytes; two are empty
+Labels = tuple[Array, Array, Array]
+Scratch = tuple[Array, Array]  # sums (kind, worker, feature) and losses (row,) in float64
+Team = tuple[int, int, int, int]  # a worker's number, how many there are, its rows lo … hi − 1
+
+# Instructions, and their operands in a row of the program. A matrix is named by where it begins in
+# the flat array; "step" is from one of its rows to the next.
+(
+    GATHER,  # x, step, features, whether by columns; numbers: scale, offset
+    ACTIVATE,  # y, step, features, which; numbers: slope
+    LOSS,  # logits, step, features, d, which; numbers: smoothing
+    BIAS_SUMS,  # d, step, features, gradient, who
+    ACTIVATE_BACK,  # y, step, features, which, d; numbers: slope
+    SUMS,  # x, steps by row and term, w, step, bias, out, step, columns, terms: out = bias + x w
+    WEIGHT_SUMS,  # the same, with rows in place of terms: the terms are the examples
+    SPLIT_SUMS,  # x, step, w, step, bias, zeros, parts, step, features, size of a part, 1
+    ADD_UP,  # parts, step, features, out, size of a part
+    TRANSPOSE,  # w, step, out, step, rows, columns
+    MEAN,  # x, y, d, step, features, weight and bias, statistics, gradients, running, sums
+    VARIANCE,  # the same, as for all from MEAN on; numbers: eps, momentum
+    NORMALIZE,
+    NORM_SUMS,
+    NORM_BACK,
+    REMEMBER,
+    MEET,  # wait for all workers
+    CHECK,  # gradients, how many
+    STOP,  # come back if anything is not finite
+    DECAY,  # parameters; from, to: which of them; none; how many in all
+    UPDATE,  # parameters, gradients, first slot, second slot, how many, which rule
+) = range(21)
+OPERANDS, NUMBERS = 12, 4  # columns of the program, and of the numbers beside it
+PIECE = 48  # features that workers share: whole tiles, and whole cache lines
+SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADADELTA, ADAM = range(7)
+
+
+@compiled
+def matrix(a: Array, start: int, size: int, step: int) -> Array:
+    """The matrix of so many numbers that begins at `start`."""
+    return a[start : start + size].reshape((size // step, step))
+
+
+@compiled
+def share(worker: int, workers: int, total: int, piece: int) -> tuple[int, int]:
+    """The part lo … hi − 1 of `total` that is this worker's, in whole pieces but for the end."""
+    pieces = (total + piece - 1) // piece
+    lo, hi = pieces * worker // workers * piece, pieces * (worker + 1) // workers * piece
+    return min(lo, total), min(hi, total)
+
+
+@compiled
+def whole_tiles(count: int) -> int:
+    """`count` rounded up to whole tiles."""
+    return (count + HEIGHT - 1) // HEIGHT * HEIGHT
+
+
+@compiled
+def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, team: Team) -> None:
+    """The rows of a batch, or all its rows' columns that are this worker's; from any source."""
+    part = (team[2], team[3], 0, p[3])
+    if p[4] != 0:
+        first, last = share(team[0], team[1], p[3], PIECE)
+        part = (0, len(order), first, last)
+    x = matrix(a, p[1], len(order) * p[2], p[2])
+    if len(source[0]) > 0:
+        gather(source[0], order, q[0], q[1], x, p[3], part)
+    elif len(source[1]) > 0:
+        gather(source[1], order, q[0], q[1], x, p[3], part)
+    else:
+        gather(source[2], order, q[0], q[1], x, p[3], part)
+
+
+@compiled
+def sums(p: Array, a: Array, rows: int, team: Team) -> None:
+    """An instruction that multiplies matrices: rows of a batch, or of a weight's gradient."""
+    worker, workers, lo, hi = team
+    row, term, terms = p[2], p[3], p[10]
+    if p[0] == WEIGHT_SUMS:
+        lo, hi = share(worker, workers, p[10], PIECE)
+        terms = rows
+    end = whole_tiles(hi)
+    matrix_sums(a, p[1], row, term, p[4], p[5], p[6], p[7], p[8], p[9], lo, end, terms)
+
+
+@compiled
+def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
+    """Sums over this worker's features, such sums added up, or a weight transposed."""
+    worker, workers, lo, hi = team
+    if p[0] == SPLIT_SUMS:
+        first, last = share(worker, workers, p[9], PIECE)
+        x, weight, sums_at = p[1] + first, p[3] + first * p[4], p[7] + worker * p[10]
+        bias, end = p[5] if worker == 0 else p[6], whole_tiles(rows)
+        matrix_sums(
+            *(a, x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4], 0, end, last - first)
+        )
+    elif p[0] == ADD_UP:
+        parts = a[p[1] : p[1] + workers * p[5]].reshape((workers, p[5] // p[2], p[2]))
+        add_parts(parts, p[3], lo, hi, matrix(a, p[4], rows * p[2], p[2]))
+    else:
+        first, last = share(worker, workers, p[5], HEIGHT)
+        w, out = matrix(a, p[1], p[5] * p[2], p[2]), matrix(a, p[3], p[6] * p[4], p[4])
+        transpose(w, out, first, last, p[6])
+
+
+@compiled
+def entrywise(
+    p: Array,
+    q: Array,
+    a: Array,
+    scratch: Scratch,
+    labels: Labels,
+    order: Array,
+    outputs: Array,
+    team: Team,
+) -> None:
+    """An activation, there or back, the loss, or the gradient of a bias."""
+    worker, workers, lo, hi = team
+    rows = len(order)
+    y = matrix(a, p[1], rows * p[2], p[2])
+    if p[0] == ACTIVATE:
+        activate(p[4], q[0], y, p[3], lo, hi)
+    elif p[0] == ACTIVATE_BACK:
+        activate_back(p[4], q[0], y, matrix(a, p[5], rows * p[2], p[2]), p[3], lo, hi)
+    elif p[0] == LOSS:
+        d = matrix(a, p[4], rows * p[2], p[2])
+        loss_rows(p[5], q[0], y, d, p[3], labels, order, lo, hi, scratch[1])
+        if len(outputs) > 0:
+            keep(y, lo, hi, outputs)
+    elif p[5] % workers == worker:
+        total = scratch[0][0, worker : worker + 1]
+        add_columns(y, p[3], 0, rows, total[0])
+        whole(total, 1, p[3], 1.0, a[p[4] : p[4] + p[3]])

@@ -1,0 +1,256 @@
+"""Whole training steps of dense networks in one call: who walks through the program.
+
+A step of a small network is a few dozen small loops. Called one by one from Python, the calls cost
+more than the loops. So a plan writes the step down once, as the instructions of `dense_program.py`;
+`run` is called once by every worker, walks through them for as many steps as it was given batches,
+and comes back. `MEET` makes all wait for all, where one needs what the others computed. If the
+gradients or the loss are not finite, nothing is updated and all come back, so that the caller can
+say why.
+"""
+
+import numpy as np
+
+from handgrad.checks import Array
+from handgrad.kernels.dense_parts import (
+    add_columns,
+    add_squares,
+    descend,
+    finite,
+    invert_deviation,
+    norm_dx,
+    norm_sums,
+    normalize,
+    remember,
+    scale,
+    whole,
+)
+from handgrad.kernels.dense_program import (
+    ACTIVATE_BACK,
+    ADADELTA,
+    ADAGRAD,
+    CHECK,
+    DECAY,
+    GATHER,
+    HEIGHT,
+    MEAN,
+    MEET,
+    MOMENTUM,
+    NESTEROV,
+    NORM_BACK,
+    NORM_SUMS,
+    NORMALIZE,
+    RMSPROP,
+    SGD,
+    STOP,
+    TRANSPOSE,
+    VARIANCE,
+    WEIGHT_SUMS,
+    Labels,
+    Scratch,
+    Sources,
+    Team,
+    arrange,
+    entrywise,
+    gather_rows,
+    matrix,
+    share,
+    sums,
+)
+from handgrad.kernels.jit import compiled
+from handgrad.kernels.meeting import LINE, arrive, arrived, unowned
+from handgrad.kernels.updates import (
+    adadelta_kernel,
+    adagrad_kernel,
+    adam_kernel,
+    momentum_kernel,
+    nesterov_kernel,
+    rmsprop_kernel,
+)
+
+
+@compiled
+def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team) -> None:
+    """An instruction of batch norm. Each worker combines all parts, in one order, for itself."""
+    worker, workers, lo, hi = team
+    step, features, many = p[4], p[5], float(rows)
+    size, own = rows * step, 5 * step
+    x, y = matrix(a, p[1], size, step), matrix(a, p[2], size, step)
+    d, weight = matrix(a, p[3], size, step), matrix(a, p[6], 2 * step, step)
+    stats = matrix(a, p[7] + worker * own, own, step)
+    first, second = wide[p[10]], wide[p[10] + 1]
+    if p[0] == MEAN:
+        add_columns(x, features, lo, hi, first[worker])
+    elif p[0] == VARIANCE:
+        whole(first, workers, features, many, stats[0])
+        add_squares(x, stats[0], features, lo, hi, second[worker])
+    elif p[0] == NORMALIZE:
+        whole(second, workers, features, many, stats[1])
+        invert_deviation(stats[1], q[0], features, stats[2])
+        normalize(x, stats, weight, y, features, lo, hi)
+    elif p[0] == NORM_SUMS:
+        norm_sums(x, d, stats, features, lo, hi, first[worker], second[worker])
+    elif p[0] == NORM_BACK:
+        whole(first, workers, features, many, stats[3])
+        whole(second, workers, features, many, stats[4])
+        norm_dx(x, d, stats, weight[0], d, features, lo, hi)
+        if worker == 0:
+            gradient = matrix(a, p[8], 2 * step, step)
+            whole(second, workers, features, 1.0, gradient[0])
+            whole(first, workers, features, 1.0, gradient[1])
+    elif worker == 0:
+        remember(stats, q[1], rows, features, matrix(a, p[9], 2 * step, step))
+
+
+@compiled
+def check(
+    p: Array, a: Array, losses: Array, rows: int, meet: Array, results: Array, team: Team
+) -> None:
+    """The loss, and whether it and this worker's part of the gradients are finite."""
+    worker, workers = team[0], team[1]
+    lo, hi = share(worker, workers, p[2], LINE)
+    gradient = a[p[1] + lo : p[1] + hi]
+    spoiled = not finite(gradient)
+    if worker == 0:
+        total = 0.0
+        for n in range(rows):
+            total += losses[n]
+        results[0] = total
+        spoiled = spoiled or not np.isfinite(total)
+    meet[(workers + worker) * LINE] = int(spoiled)
+
+
+@compiled
+def stopped(meet: Array, workers: int) -> bool:
+    """Whether any worker met what is not finite."""
+    spoiled = 0
+    for worker in range(workers):
+        spoiled += meet[(workers + worker) * LINE]
+    return spoiled > 0
+
+
+@compiled
+def met(meet: Array, own: Array, worker: int, workers: int) -> bool:
+    """Whether all workers have come to where this one is; it announces itself once."""
+    if own[2] == 0:
+        arrive(meet, worker)
+    own[2] = 1 - int(arrived(meet, worker, workers))
+    return own[2] == 0
+
+
+@compiled
+def update(p: Array, q: Array, a: Array, rate: Array, team: Team) -> None:
+    """The optimizer's step, or weight decay, for this worker's part of the parameters.
+
+    `rate` is what differs from step to step: the learning rate, 1 − its product with the decay,
+    and Adam's η / (1 − β₁ᵗ) and 1 − β₂ᵗ. Both instructions share the parameters alike.
+    """
+    worker, workers, size = team[0], team[1], p[5]
+    lo, hi = share(worker, workers, size, LINE)
+    if p[0] == DECAY:
+        scale(a[p[1] + max(lo, p[2]) : p[1] + max(min(hi, p[3]), lo, p[2])], rate[1])
+        return
+    param, grad = a[p[1] + lo : p[1] + hi], a[p[2] + lo : p[2] + hi]
+    one, two = a[p[3] + lo : p[3] + hi], a[p[4] + lo : p[4] + hi]
+    if p[6] == SGD:
+        descend(param, grad, rate[0])
+    elif p[6] == MOMENTUM:
+        momentum_kernel(rate[0], q[0], param, grad, one)
+    elif p[6] == NESTEROV:
+        nesterov_kernel(rate[0], q[0], param, grad, one)
+    elif p[6] == ADAGRAD:
+        adagrad_kernel(rate[0], q[0], param, grad, one)
+    elif p[6] == RMSPROP:
+        rmsprop_kernel(rate[0], q[0], q[1], param, grad, one)
+    elif p[6] == ADADELTA:
+        adadelta_kernel(rate[0], q[0], q[1], param, grad, one, two)
+    else:
+        adam_kernel(rate[2], q[0], q[1], rate[3], q[2], param, grad, one, two)
+
+
+@compiled
+def walk(  # noqa: C901, PLR0912  (a table of what there is to do)
+    worker: int,
+    meet: Array,
+    program: Array,
+    numbers: Array,
+    a: Array,
+    sources: Sources,
+    labels: Labels,
+    scratch: Scratch,
+    order: Array,
+    batch: int,
+    rates: Array,
+    results: Array,
+    outputs: Array,
+) -> bool:
+    """What `run` does, on arrays whose users nobody counts."""
+    workers = len(meet) // (3 * LINE)
+    own = meet[(2 * workers + worker) * LINE :]
+    for done in range(own[0], (len(order) + batch - 1) // batch):
+        rows = order[done * batch : (done + 1) * batch]
+        lo, hi = share(worker, workers, len(rows), HEIGHT)
+        team = (worker, workers, lo, hi)
+        for at in range(own[1], len(program)):
+            p, q = program[at], numbers[at]
+            if p[0] == MEET:
+                if not met(meet, own, worker, workers):
+                    own[0], own[1] = done, at
+                    return False
+            elif p[0] == STOP:
+                if stopped(meet, workers):
+                    own[0] = done
+                    return True
+            elif p[0] == CHECK:
+                check(p, a, scratch[1], len(rows), meet, results[done:], team)
+            elif p[0] >= DECAY:
+                update(p, q, a, rates[done], team)
+            elif p[0] == GATHER:
+                gather_rows(p, q, a, sources, rows, team)
+            elif p[0] <= ACTIVATE_BACK:
+                entrywise(p, q, a, scratch, labels, rows, outputs[done * batch :], team)
+            elif p[0] <= WEIGHT_SUMS:
+                sums(p, a, len(rows), team)
+            elif p[0] <= TRANSPOSE:
+                arrange(p, a, len(rows), team)
+            else:
+                normalized(p, q, a, scratch[0], len(rows), team)
+        own[0], own[1] = done + 1, 0
+    return True
+
+
+@compiled
+def run(
+    worker: int,
+    meet: Array,
+    program: Array,
+    numbers: Array,
+    a: Array,
+    sources: Sources,
+    labels: Labels,
+    scratch: Scratch,
+    order: Array,
+    batch: int,
+    rates: Array,
+    results: Array,
+    outputs: Array,
+) -> bool:
+    """Walk through the program for each batch of `order`; False: call again, others are late.
+
+    `meet` has three lines for each worker: its arrivals, whether it met what is not finite, and
+    where it stands: steps done, the next instruction, whether it has announced its arrival.
+    """
+    return walk(
+        worker,
+        unowned(meet),
+        unowned(program),
+        unowned(numbers),
+        unowned(a),
+        (unowned(sources[0]), unowned(sources[1]), unowned(sources[2])),
+        (unowned(labels[0]), unowned(labels[1]), unowned(labels[2])),
+        (unowned(scratch[0]), unowned(scratch[1])),
+        unowned(order),
+        batch,
+        unowned(rates),
+        unowned(results),
+        unowned(outputs),
+    )

@@ -1,0 +1,251 @@
+"""The plan of dense networks: whole steps, from the batch's rows to the update, in one call.
+
+Chains of affine layers, batch norm and activations, the usual losses, and every optimizer. The
+network's parameters are copied in before a run of steps and out after it, so they are as live as
+ever; the optimizer's slots are views of what the plan computes with.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from handgrad.checks import Array
+from handgrad.kernels import dense_program, dense_step
+from handgrad.kernels.dense import HEIGHT
+from handgrad.kernels.meeting import LINE
+from handgrad.layers import Affine, BatchNorm, Rescale
+from handgrad.layers.base import Layer
+from handgrad.losses import Loss
+from handgrad.network import Network
+from handgrad.optimizers import Adam, Optimizer
+from handgrad.plans.buffers import aligned_zeros
+from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
+from handgrad.plans.dense_layout import KINDS, Layout
+from handgrad.plans.workers import StoppedError, Workers
+from handgrad.threads import deterministic, thread_count
+
+ALONE = 5_000_000  # operations that are worth a second worker, and each one after it
+POLITE = 100  # times that a worker asks again before it sleeps
+NAP = 2e-5  # seconds of sleep
+
+
+class Steps(NamedTuple):
+    """What some steps computed."""
+
+    losses: list[float]  # of the steps that were done
+    outputs: Array | None  # (rows, K), if they were asked for
+
+
+def dense_plan(
+    network: Network, loss: Loss, optimizer: Optimizer, count: int
+) -> "DensePlan | None":
+    """A plan for steps of `count` rows, or None where something in it is of another kind."""
+    layers = chain(network)
+    if layers is None or type(loss) not in LOSSES or type(optimizer) not in RULES:
+        return None
+    workers = Workers(worker_count(network, count))
+    return DensePlan(network, layers, loss, optimizer, count, workers)
+
+
+def worker_count(network: Network, count: int) -> int:
+    """How many workers a step of so many rows is worth.
+
+    One where results must not depend on the number of threads: workers split some sums.
+    """
+    if deterministic():
+        return 1
+    operations = 3 * count * network.body.flops()
+    return min(thread_count(), 1 + operations // ALONE, 1 + count // (2 * HEIGHT))
+
+
+def let_others_run(late: int, failed: Sequence[int]) -> None:
+    """Give the processor away, the `late`th time in a row, because another worker has not come.
+
+    Usually it comes at once. If not, another program may have its processor core: then a worker
+    that sleeps leaves its own core to it. But who sleeps comes late himself, so not too soon.
+
+    Raises:
+        StoppedError: the other has failed, and will not come.
+    """
+    if failed:
+        raise StoppedError
+    if late > POLITE:
+        time.sleep(NAP)
+    elif hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
+
+
+class DensePlan:
+    """Whole training steps of a dense network, for batches of up to `count` rows.
+
+    Args:
+        network: what is trained; its parameters are read before each run of steps.
+        layers: what `chain` found in it.
+        loss, optimizer: with which.
+        count: rows of a whole batch.
+        workers: who computes.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        layers: Sequence[tuple[str, Layer]],
+        loss: Loss,
+        optimizer: Optimizer,
+        count: int,
+        workers: Workers,
+    ) -> None:
+        self.network, self.optimizer, self.count, self.workers = network, optimizer, count, workers
+        self.layout = Layout(network.dtype, count, workers.count)
+        self._lay_out(layers, loss)
+        layout = self.layout
+        self.flat = aligned_zeros(layout.size, layout.dtype)
+        self.scratch = (np.zeros((KINDS, workers.count, layout.widest)), np.zeros(count))
+        self.meet = aligned_zeros(3 * LINE * workers.count, np.int64)
+        self.params = [
+            (name, place.view(self.flat, network.params[name].shape))
+            for name, place in layout.params.items()
+        ]
+        self.state = [
+            (name, place.view(self.flat, network.state[name].shape))
+            for name, place in layout.state.items()
+        ]
+        self.slots = [
+            (name, slot, place.at(layout.learned * (2 + number)).view(self.flat, array.shape))
+            for number, slot in enumerate(optimizer.slots)
+            for name, place in layout.params.items()
+            for array in [network.params[name]]
+        ]
+        self.decays: tuple[bool, bool] | None = None
+
+    def _lay_out(self, layers: Sequence[tuple[str, Layer]], loss: Loss) -> None:
+        """Give every matrix its place, and write the instructions."""
+        layout, scale, offset = self.layout, 1.0, 0.0
+        named = list(layers)
+        if isinstance(named[0][1], Rescale):
+            first = named.pop(0)[1]
+            assert isinstance(first, Rescale)  # noqa: S101
+            scale, offset = first.scale, first.offset
+        layout.reserve([(name, layer) for name, layer in named if layer.params])
+        value = layout.examples(named[0][1].input_shape[0], scale, offset)
+        for name, layer in named:
+            if isinstance(layer, Affine):
+                value = layout.affine(name, layer, value)
+            elif isinstance(layer, BatchNorm):
+                value = layout.norm(name, layer, value)
+            else:
+                value = layout.activation(layer, value)
+        layout.loss(value, LOSSES[type(loss)], getattr(loss, "label_smoothing", 0.0))
+
+    # -- the program ------------------------------------------------------------------------
+
+    def _write_program(self) -> None:
+        """The tables that the workers walk through; again when what decays has changed."""
+        optimizer, layout = self.optimizer, self.layout
+        now = (bool(optimizer.weight_decay), optimizer.decay_all)
+        if now == self.decays:
+            return
+        self.decays = now
+        names = self.network.decayed() if optimizer.weight_decay else set[str]()
+        if optimizer.weight_decay and optimizer.decay_all:
+            names = set(layout.params)
+        decay = [layout.params[name] for name in layout.params if name in names]
+        rows = layout.program(decay, RULES[type(optimizer)])
+        if self.workers.count == 1:
+            rows = [row for row in rows if row[0][0] != dense_program.MEET]
+        self.program = np.zeros((len(rows), dense_program.OPERANDS), np.int64)
+        self.numbers = np.zeros((len(rows), dense_program.NUMBERS))
+        for number, (operands, options) in enumerate(rows):
+            self.program[number, : len(operands)] = operands
+            self.numbers[number, : len(options)] = options
+        self.updating = [row[0][0] for row in rows].index(dense_program.UPDATE)
+
+    def _rates(self, scales: Sequence[float]) -> Array:
+        """What the optimizer's steps differ in: see `dense_step.update`."""
+        optimizer, rates = self.optimizer, np.ones((len(scales), 4))
+        options = rule_options(optimizer)
+        self.numbers[self.updating, : len(options)] = options
+        for number, scale in enumerate(scales):
+            rate = optimizer.learning_rate * scale
+            rates[number, 0] = rate
+            rates[number, 1] = 1 - rate * optimizer.weight_decay
+            if isinstance(optimizer, Adam):
+                step = optimizer.steps + number + 1
+                rates[number, 2] = rate / (1 - optimizer.beta1**step)
+                rates[number, 3] = 1 - optimizer.beta2**step
+        return rates
+
+    # -- running ----------------------------------------------------------------------------
+
+    def run(self, data: Examples, order: Array, scales: Sequence[float], *, outputs: bool) -> Steps:
+        """Make a step for every `count` rows of `order`, or as many as stay finite.
+
+        Args:
+            data: all examples.
+            order: which rows, in the order of the batches.
+            scales: what the schedule makes of the learning rate, for each step.
+            outputs: whether the network's outputs are wanted.
+        """
+        self._write_program()
+        self._take_over()
+        rates, results = self._rates(scales), np.zeros(len(scales))
+        features = self.network.output_shape[0] if outputs else 0
+        kept = np.empty((len(order) if outputs else 0, features), self.layout.dtype)
+        self.meet[:] = 0
+        order = np.ascontiguousarray(order, np.int64)
+
+        failed: list[int] = []
+
+        def task(worker: int) -> None:
+            late = 0
+            try:
+                while not dense_step.run(
+                    *(worker, self.meet, self.program, self.numbers, self.flat),
+                    *(data.sources, data.labels, self.scratch, order, self.count),
+                    *(rates, results, kept),
+                ):
+                    late += 1
+                    let_others_run(late, failed)
+            except BaseException:
+                failed.append(worker)
+                raise
+
+        self.workers.run(task)
+        done = int(self.meet[2 * LINE * self.workers.count])
+        self._hand_back(done)
+        return Steps(results[:done].tolist(), kept if outputs else None)
+
+    def _take_over(self) -> None:
+        """Read parameters, state and slots, if these are not the plan's own."""
+        params, state, kept = self.network.params, self.network.state, self.optimizer.state
+        for name, own in self.params:
+            own[...] = params[name]
+            kept.setdefault(name, {})
+        for name, own in self.state:
+            own[...] = state[name]
+        for name, slot, own in self.slots:
+            given = kept[name].get(slot)
+            if given is not own:
+                own[...] = 0 if given is None else given
+                kept[name][slot] = own
+
+    def _hand_back(self, done: int) -> None:
+        """Write parameters and state into the network's arrays, and count the steps."""
+        params, state = self.network.params, self.network.state
+        for name, own in self.params:
+            params[name][...] = own
+        for name, own in self.state:
+            state[name][...] = own
+        self.optimizer.steps += done
+
+    def release(self) -> None:
+        """Leave the optimizer slots of its own."""
+        for name, slot, own in self.slots:
+            slots = self.optimizer.state.get(name, {})
+            if slots.get(slot) is own:
+                slots[slot] = own.copy()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from command_line import call
@@ -128,6 +129,18 @@ def test_runs_without_a_seed_of_their_own_can_be_repeated(home: Path) -> None:
     )
     first, second = (call("cs231n", path).out for _ in range(2))
     assert first == second != call("cs231n", "--seed", "1", path).out
+
+
+def test_pictures_are_read_without_imageio(home: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((2, 3, 3), 7, np.uint8)).save(home / "kitten.png")
+    path = home / "look.py"
+    path.write_text(
+        "from imageio import imread\nx = imread('kitten.png')\nprint(x.shape, x.dtype, x.max())\n",
+        encoding="utf-8",
+    )
+    assert call("cs231n", path).out == "(2, 3, 3) uint8 7\n"
 
 
 def test_cifar10_that_is_not_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

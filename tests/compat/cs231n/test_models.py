@@ -113,6 +113,7 @@ def test_testing_needs_no_batch() -> None:
     model = small(normalization="batchnorm", dropout=0.5)
     X, y = separable(20)
     model.loss(X, y)
+    assert [param["running_mean"].shape for param in model.bn_params] == [(5,), (4,)]
     # The rows beside it do not matter. (Sums of another length are rounded otherwise.)
     np.testing.assert_allclose(model.loss(X)[:1], model.loss(X[:1]), rtol=1e-13)
     np.testing.assert_array_equal(model.loss(X), model.loss(X))
@@ -134,6 +135,9 @@ def test_normalization_by_its_old_and_new_names() -> None:
     assert small(use_batchnorm=True).normalization == "batchnorm"
     assert FullyConnectedNet([5], 6, 3, 0, True).normalization == "batchnorm"  # as in 2016
     assert FullyConnectedNet([5], 6, 3, 0, False).normalization is None
+    assert small(normalization="batchnorm").bn_params == [{"mode": "train"}, {"mode": "train"}]
+    assert small(normalization="layernorm").bn_params == [{}, {}]
+    assert small().bn_params == []
     with pytest.raises(InvalidValueError, match=r"must be one of batchnorm, layernorm, but is 'ba"):
         small(normalization="batch")
 

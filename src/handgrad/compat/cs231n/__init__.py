@@ -14,6 +14,6 @@ from handgrad.compat.cs231n.conventions import set_year
 __all__ = ["NAMES", "SPARE", "set_year"]
 
 NAMES: Final = {"cs231n": "handgrad.compat.cs231n"}
-SPARE: Final = {  # for Python 2 or Colab; only where the reader has none
-    name: f"handgrad.compat.cs231n.shims.{name}" for name in ("future", "google", "past")
+SPARE: Final = {  # for Python 2, Colab or two pictures; only where the reader has none
+    name: f"handgrad.compat.cs231n.shims.{name}" for name in ("future", "google", "imageio", "past")
 }

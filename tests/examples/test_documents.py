@@ -1,11 +1,16 @@
 """The numbers that the documents print, to the printed digits, where the examples say them."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from handgrad.checks import FileAccessError
 from handgrad.examples import (
     Stage,
     activations,
+    cifar10_two_layer,
     cross_entropy_gradient,
     descent,
     graph_apples,
@@ -108,6 +113,26 @@ def test_002_softmax_cross_entropy() -> None:
     right = cross_entropy_gradient.gradient(cross_entropy_gradient.X)
     np.testing.assert_allclose(right, 3 * gradient, rtol=1e-12)
     assert f"{cross_entropy_gradient.loss_of(cross_entropy_gradient.X):.4f}" == "5.0550"
+
+
+@pytest.mark.skipif(
+    cifar10_two_layer.SUBSET not in os.environ,
+    reason=f"{cifar10_two_layer.SUBSET} names no .npz file with CIFAR-10's first images",
+)
+def test_000_the_documents_images() -> None:
+    train, test = cifar10_two_layer.real()
+    assert train.x.shape == (5000, 3072)
+    assert test.x.shape == (500, 3072)
+    assert 0 <= train.x.min() < train.x.max() <= 1
+
+
+def test_000_without_data_the_full_form_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(cifar10_two_layer.SUBSET, raising=False)
+    monkeypatch.setenv("HANDGRAD_DATA", str(tmp_path))
+    with pytest.raises(FileAccessError, match="handgrad data get cifar10"):
+        run_example("cifar10_two_layer", tmp_path, say=lambda _text: None)
 
 
 def test_001_the_direction_is_found_and_the_length_grows(

@@ -63,11 +63,16 @@ SCALE = 1e-3  # weight_scale
 def run(stage: Stage) -> None:
     """Check the sandwich, search, train the best at length in two ways, test the better one."""
     data = stand_in(stage) if stage.quick else real()
+    what = "stand-in images" if stage.quick else "images of CIFAR-10"
+    stage.say(f"{len(data.train.x)} {what} to learn from, {len(data.test.x)} to be tested on")
     say_sandwich(stage, data.train.x[:50])
-    mean, held = data.train.x.mean(axis=0), stage.pick(quick=100, full=HELD_OUT)
-    train, held_out = split(data.train.x - mean, data.train.labels, count=held, seed=stage.seed)
+    count = stage.pick(quick=100, full=HELD_OUT)
+    train, held_out = split(*data.train, count=count, seed=stage.seed)
+    mean = train.x.mean(axis=0)
+    train, held_out, test = (Examples(x - mean, k) for x, k in (train, held_out, data.test))
     options = search(stage, train, held_out)
     trainers: dict[str, Trainer] = {}
+    losses: dict[str, list[float]] = {}
     shares: dict[str, list[float]] = {}
     for name, more, length in (("as in the document", False, 30), ("augmented", True, 100)):
         stage.say(f"{name}:")
@@ -75,14 +80,13 @@ def run(stage: Stage) -> None:
         measure = Measure(stage, {"training": train, "validation": held_out}, every=5)
         epochs, size = stage.pick(quick=(4, 20), full=(length, 100))
         trainers[name].fit(*train, epochs=epochs, batch_size=size, callbacks=[measure])
+        losses |= {f"{name}, {part}": values for part, values in measure.losses.items()}
         shares |= {f"{name}, {part}": values for part, values in measure.accuracies.items()}
     best = max(trainers, key=lambda name: shares[f"{name}, validation"][-1])
-    found = trainers[best].evaluate(data.test.x - mean, data.test.labels)
-    what = "images of the stand-in" if stage.quick else "test images"
-    stage.say(f"{best}, {len(data.test.x)} {what}: {100 * found['accuracy']:.1f} % right")
-    network = trainers[best].network
-    by_class(stage, network, Examples(data.test.x - mean, data.test.labels))
-    draw(stage, network, shares)
+    found = trainers[best].evaluate(*test)
+    stage.say(f"{best}: {100 * found['accuracy']:.1f} % of the {len(test.x)} test {what}")
+    by_class(stage, trainers[best].network, test)
+    draw(stage, trainers[best].network, losses, shares)
 
 
 def real() -> Dataset:
@@ -194,16 +198,23 @@ def by_class(stage: Stage, network: Network, test: Examples) -> None:
     stage.say(", ".join(texts[5:]))
 
 
-def draw(stage: Stage, network: Network, accuracies: dict[str, list[float]]) -> None:
-    """Accuracy by epoch above, the first layer's templates below."""
-    figure = new_figure(9.2, 8.6)
+Curves = dict[str, list[float]]
+
+
+def draw(stage: Stage, network: Network, losses: Curves, shares: Curves) -> None:
+    """Loss and accuracy by epoch above, the first layer's templates below."""
+    figure = new_figure(9.6, 8.8)
     above: SubFigure
     below: SubFigure
     above, below = cast("Any", figure.subfigures(2, 1, height_ratios=[1, 1.2]))
-    axes = above.add_subplot()
-    curves(axes, {name: (range(len(each)), each) for name, each in accuracies.items()})
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    label(axes, "Accuracy", x="epoch", y="right answers")
+    for place, named in enumerate((losses, shares), start=1):
+        axes = above.add_subplot(1, 2, place)
+        by_name = {name: (range(len(each)), each) for name, each in named.items()}
+        curves(axes, by_name, legend=place == 1)
+        title, y = ("Loss", "mean cross-entropy") if place == 1 else ("Accuracy", "right answers")
+        label(axes, title, x="epoch", y=y)
+        if place == 2:
+            axes.yaxis.set_major_formatter("{x:.0%}")
     weight = network.params["affine_1.weight"]
     largest = np.argsort(-np.linalg.norm(network.params["affine_2.weight"], axis=1))[:40]
     below.suptitle("What 40 neurons look for", color=DARK, fontsize=11, fontweight="bold")

@@ -94,8 +94,8 @@ def test_initial_values_are_drawn_in_the_courses_order() -> None:
     np.random.seed(0)
     model = ThreeLayerConvNet((2, 6, 8), 3, 5, dtype=np.float64, weight_scale=0.1)
     np.random.seed(0)
-    np.testing.assert_array_equal(model.params["W1"], 0.1 * np.random.randn(3, 2, 5, 5))
-    assert model.params["W2"].shape == (3 * 3 * 4, 100)
+    for name, shape in (("W1", (3, 2, 5, 5)), ("W2", (3 * 3 * 4, 100)), ("W3", (100, 10))):
+        np.testing.assert_array_equal(model.params[name], 0.1 * np.random.randn(*shape))
 
 
 def test_float32_is_the_default_and_stays() -> None:

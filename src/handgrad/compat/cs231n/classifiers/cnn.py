@@ -63,7 +63,7 @@ class ThreeLayerConvNet:
     def loss(self, X: Array, y: Array | None = None) -> Any:
         """The scores, shape (N, num_classes), or with labels the loss and a dict of gradients."""
         params, grads = self.params, dict[str, Array]()
-        conv_param = {"stride": 1, "pad": (params["W1"].shape[2] - 1) // 2}
+        conv_param = {"stride": 1, "pad": params["W1"].shape[2] // 2}
         pool_param = {"pool_height": 2, "pool_width": 2, "stride": 2}
         pooled, conv_cache = conv_relu_pool_forward(
             X.astype(self.dtype), params["W1"], params["b1"], conv_param, pool_param

@@ -26,7 +26,7 @@ from handgrad.data.mirrors import RemoteFile
 TIMEOUT = 20.0  # seconds without an answer, or without enough bytes
 LEAST = 1024  # bytes that must come in that time
 CHUNK = 1 << 18
-ATTEMPTS = 20  # at one mirror, as long as each brings something
+ATTEMPTS = 50  # at one mirror, as long as each brings something
 PAUSE = 0.5  # seconds before another attempt
 GZIP_MAGIC = b"\x1f\x8b"  # all files are compressed
 NETWORK_ERRORS = (OSError, http.client.HTTPException)

@@ -59,6 +59,8 @@ SUBSET = "HANDGRAD_CIFAR10_SUBSET"
 TRAIN, TEST, HELD_OUT = 5000, 500, 500  # the document's, and what the choices are judged by
 SCALE = 1e-3  # weight_scale
 
+Curves = dict[str, list[float]]
+
 
 def run(stage: Stage) -> None:
     """Check the sandwich, search, train the best at length in two ways, test the better one."""
@@ -72,8 +74,8 @@ def run(stage: Stage) -> None:
     train, held_out, test = (Examples(x - mean, k) for x, k in (train, held_out, data.test))
     options = search(stage, train, held_out)
     trainers: dict[str, Trainer] = {}
-    losses: dict[str, list[float]] = {}
-    shares: dict[str, list[float]] = {}
+    losses: Curves = {}
+    shares: Curves = {}
     for name, more, length in (("as in the document", False, 30), ("augmented", True, 100)):
         stage.say(f"{name}:")
         trainers[name] = new_trainer(options, stage.seed, more=more)
@@ -196,9 +198,6 @@ def by_class(stage: Stage, network: Network, test: Examples) -> None:
     ]
     stage.say(", ".join(texts[:5]))
     stage.say(", ".join(texts[5:]))
-
-
-Curves = dict[str, list[float]]
 
 
 def draw(stage: Stage, network: Network, losses: Curves, shares: Curves) -> None:

@@ -72,7 +72,12 @@ def test_gradients_of_the_convolutional_network() -> None:
     )
     X, y = np.random.randn(3, 2, 6, 8), np.array([0, 3, 2])
     assert model.loss(X).shape == (3, 4)
-    _, grads = model.loss(X, y)
+    loss, grads = model.loss(X, y)
+    model.reg = 0.0
+    weights = [value for name, value in model.params.items() if name.startswith("W")]
+    penalty = 0.25 * sum((weight**2).sum() for weight in weights)
+    np.testing.assert_allclose(loss - model.loss(X, y)[0], penalty)
+    model.reg = 0.5
     for name, grad in grads.items():
         numerical = eval_numerical_gradient(
             lambda _: model.loss(X, y)[0], model.params[name], verbose=False
@@ -181,6 +186,17 @@ def test_linear_classifiers_learn_and_print(kind: Any, capsys: pytest.CaptureFix
     assert lines[1].startswith("iteration 100 / 201: loss 0.")
 
 
+def test_a_step_of_a_linear_classifier() -> None:
+    X, y = separable()
+    np.random.seed(0)
+    model = Softmax()
+    model.train(X, y, learning_rate=0.2, reg=0.3, num_iters=1, batch_size=7)
+    np.random.seed(0)
+    W, chosen = 0.001 * np.random.randn(6, 3), np.random.choice(120, 7)
+    _, dW = softmax_loss_vectorized(W, X[chosen], y[chosen], 0.3)
+    np.testing.assert_allclose(model.W, W - 0.2 * dW)
+
+
 def test_neural_net_counts_whole_epochs(capsys: pytest.CaptureFixture[str]) -> None:
     # 120 / 50 is 2.4, of which no step is a multiple: the course's own code divides so, and would
     # measure once.
@@ -190,6 +206,9 @@ def test_neural_net_counts_whole_epochs(capsys: pytest.CaptureFixture[str]) -> N
     stats = net.train(X, y, X, y, learning_rate=0.5, num_iters=101, batch_size=50, verbose=True)
     assert len(stats["val_acc_history"]) == 51  # every 2 steps
     assert stats["val_acc_history"][-1] > 0.9
+    assert (np.abs(np.array(stats["train_acc_history"][-9:]) - 0.95) <= 0.05).all()
+    assert 0.9 < (net.predict(X) == y).mean() <= 1
+    assert max(stats["val_acc_history"]) <= 1
     assert capsys.readouterr().out.splitlines()[1].startswith("iteration 100 / 101: loss ")
 
 

@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,16 @@ def test_listeners_hear_what_is_compiled(folder: Path, count: events.Compilation
     assert heard == [f"test_kept.make.times: kept in {folder}"]
     assert count.seconds > 0
     kept.place.cache_clear()
+
+
+def test_the_time_of_a_kernel_that_another_calls_counts_once() -> None:
+    so_far = events.Compilations()
+    now = time.perf_counter()
+    for started in (now - 4, now - 2, now - 5):  # two inside the third
+        so_far.end(started)
+    so_far.end(now - 1)
+    assert so_far.count == 4
+    assert so_far.seconds == pytest.approx(6, abs=0.5)
 
 
 def test_where_nothing_can_be_kept_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

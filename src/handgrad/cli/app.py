@@ -279,7 +279,7 @@ def selftest(json: Json = False) -> int:
 def warmup(json: Json = False) -> int:
     """Compile ahead what the networks of `handgrad train` need: once per machine.
 
-    Without it the first training does so, and takes a few seconds longer.
+    Without it the first training does so, and takes 10 to 30 seconds longer.
     """
     from handgrad.cli.warmup import run_warmup
 

@@ -1,5 +1,6 @@
 """`handgrad warmup`: compile ahead what the networks of `handgrad train` need."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,12 @@ from handgrad.network import Network
 from handgrad.optimizers import OPTIMIZERS, by_name
 from handgrad.training import Trainer
 
-BOOK = ["simple_conv_net", "deep_conv_net"]  # what people train first in their own programs
+# What people train first in their own programs.
+BOOK: dict[str, Callable[[], Network]] = {
+    "two_layer_net": lambda: models.two_layer_net(784, 50, 10),
+    "simple_conv_net": models.simple_conv_net,
+    "deep_conv_net": models.deep_conv_net,
+}
 BATCHES = (256, 136, 16, 1)  # what is predicted: whole batches, the last of 5,000, of 10,000, one
 
 
@@ -37,7 +43,8 @@ def run_warmup(*, json: bool) -> int:
         if name == "optimizers":
             use_optimizers()
         else:
-            use_network(getattr(models, name)(), *recipe(name))
+            make = BOOK.get(name) or RECIPES[name].network
+            use_network(make(), *recipe(name))
         row = Row(name, so_far.count - before, so_far.seconds - seconds)
         if not json and row.kernels:
             say(f"  {row.name:<16}{row.kernels:>4} compiled{row.seconds:>7.1f} s")

@@ -139,7 +139,7 @@ class KernelCache:
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep what was compiled for these types, if that can be done."""
-        events.SO_FAR.end(time.perf_counter() - self.started)
+        events.SO_FAR.end(self.started)
         try:
             if result.library.has_dynamic_globals:  # holds addresses of this process
                 return

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from handgrad.training.trainer import Trainer
 
 REFRESH_SECONDS = 0.1  # a bar at ten pictures a second looks steady and costs nothing
-COMPILE_SECONDS = 10  # for the networks of `handgrad train`, on a machine of 2025
+COMPILING = "compiling kernels, once (some 10 to 30 s)"
 LINE_SECONDS = 5.0  # a log with a line every five seconds can still be read
 
 
@@ -112,7 +112,7 @@ class Progress(Callback):
         """Say, before the first kernel is compiled, why nothing seems to happen."""
         self._listen(False)
         with contextlib.suppress(OSError, ValueError):  # a closed stream wants no news
-            sys.stderr.write(f"compiling kernels, once (up to {COMPILE_SECONDS} s); {where}\n")
+            sys.stderr.write(f"{COMPILING}; {where}\n")
             sys.stderr.flush()
 
     # -- what is shown: parts, each with the order in which a narrow terminal drops them -------

@@ -11,7 +11,7 @@ author = "The handgrad developers"
 copyright = f"2026, {author}"  # noqa: A001  (Sphinx calls it so)
 release = version = version_of("handgrad")
 
-extensions = ["myst_parser", "handgrad_reference"]
+extensions = ["myst_parser", "handgrad_reference", "handgrad_gallery"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 nitpicky = True

@@ -32,7 +32,7 @@ def call(*arguments: object) -> Called:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main([str(argument) for argument in arguments])
-    return Called(status, out.getvalue(), err.getvalue())
+    return Called(status, out.getvalue(), without_news(err.getvalue()))
 
 
 def start(*arguments: object, **environment: str) -> "subprocess.Popen[bytes]":
@@ -53,7 +53,13 @@ def finish(program: "subprocess.Popen[bytes]") -> Called:
         program.kill()  # or it would train on, beside the other tests
         program.communicate()
         raise
-    return Called(program.returncode, (out or b"").decode(), err.decode())
+    return Called(program.returncode, (out or b"").decode(), without_news(err.decode()))
+
+
+def without_news(err: str) -> str:
+    """Without the line that comes where kernels are not compiled yet: in a fresh clone."""
+    lines = err.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("compiling kernels, once"))
 
 
 def interrupt_when(

@@ -26,13 +26,14 @@ TEST_OPS = Path(__file__).parent / "ops"
 # Each name may import itself and the names of the lines above it, and nothing else of handgrad.
 ORDER = [
     {"checks"},
-    {"files", "gradcheck", "initializers", "labels"},
+    {"files", "gradcheck", "initializers", "labels", "threads"},
     {"ops"},
     {"kernels"},
     {"backend"},
     {"layers"},
     {"losses", "metrics", "optimizers", "regularizers", "schedules"},
-    {"heads", "inspection", "network_file", "parameters", "summary"},
+    {"heads", "inspection", "memory", "network_file", "parameters"},
+    {"summary"},
     {"network"},
     {"plans"},
     {"graph"},
@@ -45,17 +46,25 @@ ORDER = [
     {"__init__", "__main__"},
 ]
 UPWARD = {  # the imports that go the other way, and why
+    ("memory", "plans"): "what a plan would take: asked for if it is to be compiled",
     ("network", "plans"): "streaming predict: asked for at its first call, if it is to be compiled",
 }
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}
 HEAVY = {"PIL", "llvmlite", "matplotlib", "numba", "rich", "safetensors", "typer"}
+HEAVY_FILES = {"compat/figure_backend.py": "Matplotlib imports it: it is one of its backends"}
 COMPILED = {"kernels", "plans"}  # the only parts with Numba; imported when a kernel is first needed
 UNSAFE_MODULES = {"dill", "joblib", "marshal", "pickle", "shelve"}
 UNSAFE_CALLS = {"eval", "exec"}
+UNSAFE_ALLOWED = {  # (path, module): why
+    ("kernels/kept.py", "pickle"): "Numba's form of machine code, which runs in any form; read "
+    "from this package's own folder and the user's, where the source could be changed as well",
+}
 
 MAX_FILE, MAX_FUNCTION = 300, 40
 MIN_IDEA = 3  # lines that say what a kernel file's idea is
-LONG_FILES: dict[str, str] = {}  # path in src/handgrad: why it may be longer
+LONG_FILES = {  # path in src/handgrad: why it may be longer
+    "ops/__init__.py": "a list of names, one in each line",
+}
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
@@ -136,6 +145,7 @@ def test_imports_point_one_way() -> None:
         and (other := module.partition(".")[2].split(".")[0]) != unit(path)
         and LEVEL.get(other, len(ORDER)) >= LEVEL.get(unit(path), 0)
         and unit(path) != "__init__"
+        and not (unit(path) == "examples" and other in handgrad.__all__)  # as a user writes it
         and (unit(path), other) not in UPWARD
     ]
     refuse(broken, "imports point one way, in the order of ORDER")
@@ -157,7 +167,7 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     broken = [
         f"{path}:{line}: imports {module}"
         for path, tree in sources()
-        if unit(path) != "cli"
+        if unit(path) != "cli" and path not in HEAVY_FILES
         for line, module in imported_at_once(tree)
         if (name := module.split(".")[0]) in HEAVY
         and not (unit(path) in COMPILED and name in {"llvmlite", "numba"})
@@ -194,7 +204,7 @@ def test_nothing_runs_code_from_data() -> None:
         broken += [
             f"{path}:{line}: imports {module}"
             for line, module in imports(tree)
-            if module.split(".")[0] in UNSAFE_MODULES
+            if module.split(".")[0] in UNSAFE_MODULES and (path, module) not in UNSAFE_ALLOWED
         ]
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in UNSAFE_CALLS:
@@ -348,31 +358,6 @@ def test_a_kernel_file_says_how_it_goes_about_it() -> None:
         and (lines := len((ast.get_docstring(tree) or "").splitlines())) < MIN_IDEA
     ]
     refuse(broken, f"a kernel file begins with its idea, in at least {MIN_IDEA} lines")
-
-
-def test_a_kernel_calls_no_kernel_of_another_file() -> None:
-    broken: list[str] = []
-    for path, tree in sources():
-        if unit(path) != "kernels":
-            continue
-        elsewhere = {
-            alias.asname or alias.name
-            for statement in tree.body
-            if isinstance(statement, ast.ImportFrom)
-            and (statement.module or "").startswith("handgrad")
-            for alias in statement.names
-        }
-        for function in tree.body:
-            if isinstance(function, ast.FunctionDef) and is_compiled(function):
-                nodes = [node for each in function.body for node in ast.walk(each)]
-                used = {node.id for node in nodes if isinstance(node, ast.Name)} & elsewhere
-                broken += [f"{path}:{function.lineno}: {function.name} uses {u}" for u in used]
-    refuse(broken, "a kernel on disk is out of date when its own file changed, and only then")
-
-
-def is_compiled(function: ast.FunctionDef) -> bool:
-    """Whether a function carries the decorator of `kernels/jit.py`."""
-    return any(isinstance(d, ast.Name) and d.id == "compiled" for d in function.decorator_list)
 
 
 # -- public names -------------------------------------------------------------------------------

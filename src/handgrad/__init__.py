@@ -65,7 +65,15 @@ if TYPE_CHECKING:  # what type checkers and readers see; `__getattr__` does it w
         gradient_descent,
     )
     from handgrad.regularizers import L1, L2, Penalty
-    from handgrad.training import BestSoFar, Callback, EarlyStopping, History, Progress, Trainer
+    from handgrad.training import (
+        BestSoFar,
+        Callback,
+        EarlyStopping,
+        History,
+        MaxNorm,
+        Progress,
+        Trainer,
+    )
 
 __all__ = [
     "L1",
@@ -97,6 +105,7 @@ __all__ = [
     "LeakyRelu",
     "LogSoftmax",
     "Loss",
+    "MaxNorm",
     "MaxPool2d",
     "MeanSquaredError",
     "Momentum",

@@ -16,22 +16,23 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Container, Iterable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 from handgrad import ops as reference
-from handgrad.checks import HandgradWarning, check_choice
+from handgrad.checks import HandgradError, HandgradWarning, check_choice
 
 try:
     from handgrad import kernels
+    from handgrad.kernels import events
 except ImportError:  # the folder was taken out: the reference does everything
-    kernels = None
+    kernels = events = None
 
 if TYPE_CHECKING:
     from handgrad import ops
 
-__all__ = ["active", "compiled", "ops", "use"]
+__all__ = ["active", "compiled", "events", "ops", "planned", "use"]
 
 VARIABLE = "HANDGRAD_BACKEND"
 CHOICES = ("reference", "compiled")
@@ -40,7 +41,9 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 IN_OPTIONS = {np.dtype(code) for code in "?bBhHiIlLqQ"}
 IN_SAVED = {np.dtype(np.bool_), np.dtype(np.int32)}
 UNSUITABLE = () if kernels is None else (kernels.Unsuitable,)
+PLANS = "compiled plans"  # as a name among those that failed
 Function = Callable[..., Any]
+Answer = TypeVar("Answer")
 
 
 def from_environment() -> str:
@@ -122,8 +125,25 @@ def available() -> bool:
 
 
 def compiled() -> bool:
-    """Whether compiled code runs in this thread: it is wanted, and Numba is there."""
-    return _thread.choice == "compiled" and available()
+    """Whether plans run in this thread: compiled code is wanted, Numba is there, none failed."""
+    return _thread.choice == "compiled" and available() and PLANS not in _failures
+
+
+def planned(plan: Callable[[], Answer], layers: Callable[[], Answer]) -> Answer:
+    """What a plan answers; if it fails and the layers do not, what they do, from now on.
+
+    A plan is compiled on the way, and that can fail in any way. Errors of handgrad's own, and of
+    a machine without memory, are no such failures.
+    """
+    try:
+        return plan()
+    except (HandgradError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  (compiling can fail in any way)
+        failure = error
+    answer = layers()  # fails if the caller made a mistake
+    give_up(PLANS, failure)
+    return answer
 
 
 _thread = Thread()
@@ -206,8 +226,9 @@ def give_up(name: str, error: Exception) -> None:
     _failures[name] = summary(error)
     if first:
         warn(
-            f"{name}: its compiled twin cannot be used here ({summary(error)}). The reference "
-            "answers in its place: slower, with the same results."
+            f"{name}: {'they' if name == PLANS else 'its compiled twin'} cannot be used here "
+            f"({summary(error)}). The reference answers in {'their' if name == PLANS else 'its'} "
+            "place: slower, with the same results."
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from handgrad.backend import compiled
+from handgrad.backend import compiled, planned
 from handgrad.checks import (
     Array,
     DtypeError,
@@ -26,10 +26,12 @@ from handgrad.layers.base import Layer, Observer
 from handgrad.layers.containers import Sequential, SequentialSaved
 from handgrad.layers.describe import describe_all, known_layers, make_all
 from handgrad.losses import Loss
+from handgrad.memory import training_memory
 from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
+from handgrad.threads import check_threads, deterministic, limited
 
 
 class Network:
@@ -139,29 +141,30 @@ class Network:
 
     # -- use --------------------------------------------------------------------------------
 
-    def predict(self, x: Any, *, batch_size: int = 256) -> Array:
+    def predict(self, x: Any, *, batch_size: int = 256, threads: int | None = None) -> Array:
         """The last layer's outputs, shape (N, …): logits of a classifier, values of a regression.
 
-        Runs in batches of `batch_size`, so that memory does not grow with N.
+        Runs in batches of `batch_size`, so that memory does not grow with N, on so many `threads`.
         """
         check_count(batch_size, who="Network.predict", which="batch_size")
+        check_threads(threads, who="Network.predict")
         x = self.check_batch(x)
-        outputs = [
-            self._predict_batch(x[start : start + batch_size], batch_size)
-            for start in range(0, max(len(x), 1), batch_size)
-        ]
-        return np.concatenate(outputs)
+        starts = range(0, max(len(x), 1), batch_size)
+        with limited(threads, deterministic=deterministic()):
+            batches = [self._predict_batch(x[i : i + batch_size], batch_size) for i in starts]
+        return np.concatenate(batches)
 
     def _predict_batch(self, x: Array, batch_size: int) -> Array:
         """The outputs of one batch, by a plan where there is one for this network."""
-        if compiled():
+
+        def by_plan() -> Array | None:
             from handgrad.plans import predict
 
-            self.check_batch(x)
-            outputs = predict(self, x, min(batch_size, max(len(x), 1)))
-            if outputs is not None:
-                return outputs
-        return self.forward(x)[0]
+            return predict(self, x, min(batch_size, max(len(x), 1)))
+
+        real = x.dtype.kind != "c"  # complex steps go layer by layer
+        outputs = planned(by_plan, lambda: self.forward(x)[0]) if real and compiled() else None
+        return self.forward(x)[0] if outputs is None else outputs
 
     def predict_proba(self, x: Any, *, batch_size: int = 256) -> Array:
         """Probabilities: softmax of K logits, (N, K); or, for one logit, (N, 2): of class 0 and 1.
@@ -179,9 +182,10 @@ class Network:
         require_classes(self.head, self.output_shape)
         return classes_of(self.predict(x, batch_size=batch_size))
 
-    def summary(self) -> Summary:
-        """Layers, shapes, parameters, operations and memory; `print(network.summary())`."""
-        return summarize(self.input_shape, self.body, self.dtype.itemsize)
+    def summary(self, *, batch_size: int | None = None) -> Summary:
+        """Layers, shapes, parameters, operations; with `batch_size`, what training takes."""
+        memory = training_memory(self, batch_size)
+        return summarize(self.input_shape, self.body, self.dtype.itemsize, memory)
 
     def inspect(
         self, x: Any, *, labels: Any = None, loss: Loss | None = None, training: bool = False

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from handgrad.checks import shape_text
 from handgrad.layers.base import Layer
+from handgrad.memory import Memory
 
 
 class Row(NamedTuple):
@@ -23,8 +24,8 @@ class Summary(NamedTuple):
     """A network's layers and totals; `str(summary)` is a table.
 
     Floating-point operations are those of one example's forward pass (a backward pass takes about
-    twice as many). Output bytes are what the outputs of all layers of one example take, which is
-    about what a training step keeps per example.
+    twice as many). Output bytes are what the outputs of all layers of one example take. What
+    training takes is known where the batch size was given.
     """
 
     input_shape: tuple[int, ...]
@@ -34,6 +35,7 @@ class Summary(NamedTuple):
     parameter_bytes: int
     flops: int
     output_bytes: int
+    memory: Memory | None = None
 
     def __str__(self) -> str:
         header = ("layer", "type", "output shape", "parameters", "FLOPs")
@@ -64,10 +66,14 @@ class Summary(NamedTuple):
         table.append(f"{learning}; they take {size_text(self.parameter_bytes)}.")
         work = f"One example: {self.flops:,} floating-point operations forward"
         table.append(f"{work}, {size_text(self.output_bytes)} of outputs.")
+        if self.memory is not None:
+            table.append(memory_text(self.memory))
         return "\n".join(table)
 
 
-def summarize(input_shape: tuple[int, ...], body: Layer, itemsize: int) -> Summary:
+def summarize(
+    input_shape: tuple[int, ...], body: Layer, itemsize: int, memory: Memory | None = None
+) -> Summary:
     """The summary of a built layer and all below it; numbers take `itemsize` bytes each."""
     rows: list[Row] = []
     for path, layer in body.walk():
@@ -87,7 +93,21 @@ def summarize(input_shape: tuple[int, ...], body: Layer, itemsize: int) -> Summa
         parameter_bytes=total * itemsize,
         flops=body.flops(),
         output_bytes=sum(row.bytes for row in rows),
+        memory=memory,
     )
+
+
+def memory_text(memory: Memory) -> str:
+    """What training takes, in a line.
+
+    >>> memory_text(Memory(100, 180_000_000, 55_000_000))
+    'Training in batches of 100 takes about 55.0 MB (180.0 MB by the reference).'
+    """
+    start = f"Training in batches of {memory.batch_size:,} takes about"
+    if memory.compiled is None:
+        return f"{start} {size_text(memory.reference)}."
+    reference = f"({size_text(memory.reference)} by the reference)"
+    return f"{start} {size_text(memory.compiled)} {reference}."
 
 
 def size_text(count: int) -> str:

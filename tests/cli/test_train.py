@@ -111,6 +111,20 @@ def test_the_same_seed_gives_the_same_bits(here: Path):
     assert files[0] == files[1] != files[2]
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_deterministic_the_same_bits_with_any_number_of_threads(here: Path):
+    for count in (1, 3):
+        options = ("--model", "convnet", "--threads", count, "--deterministic", "--out", f"{count}")
+        assert call(*QUICK, "-q", *options).status == 0
+    one, three = ((here / name / "network.safetensors").read_bytes() for name in ("1", "3"))
+    assert one == three
+    config = read(here / "3/config.json")
+    assert config["training"]["threads"] == 3
+    assert config["training"]["deterministic"] is True
+    assert config["machine"]["workers"] == 3
+    assert "--threads must be at least 1, but is 0" in call(*QUICK, "--threads", 0).err
+
+
 def test_a_folder_that_exists_is_left_alone(here: Path):
     (here / "mine").mkdir()
     (here / "mine/precious.txt").write_text("keep me")

@@ -123,9 +123,12 @@ def test_summary_shows_layers_and_totals(run: Path):
     network = Network.load(run / "network.safetensors")
     done = call("summary", run)
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"{network.summary()}\n"
+    assert done.out == f"{network.summary(batch_size=100)}\n"
+    assert "Training in batches of 7 takes" in call("summary", run, "--batch-size", 7).out
+    assert "--batch-size must be" in call("summary", run, "--batch-size", 0).err
     answer = json.loads(call("summary", run, "--json").out)
     assert answer["parameters"] == network.summary().parameters
+    assert answer["memory"]["batch_size"] == 100
     assert sum(row["parameters"] for row in answer["rows"]) == answer["parameters"]
 
 

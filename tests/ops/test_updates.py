@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 import pytest
@@ -132,6 +132,54 @@ class UpdateCase:
         assert hints["return"] is type(None)
 
 
+class MaxNormCase:
+    """The constraint, which is no rule of an optimizer: it takes no gradient and keeps nothing."""
+
+    op = "max_norm"
+    functions: ClassVar = {"max_norm_step"}
+
+    def __str__(self) -> str:
+        return self.op
+
+    def checks(self) -> Iterator[Callable[[], None]]:
+        yield self.check_by_hand
+        yield self.check_axes
+        yield self.check_layouts_and_dtypes
+        yield self.check_empty
+
+    def check_by_hand(self) -> None:
+        """Columns of length 5, 0.5 and 2.5 (which is the limit), and a column of zeros."""
+        weight = np.array([[3.0, 0.3, -1.5, 0.0], [-4.0, 0.4, 2.0, 0.0]])
+        ops.max_norm_step(weight, limit=2.5)
+        expected = np.array([[1.5, 0.3, -1.5, 0.0], [-2.0, 0.4, 2.0, 0.0]])
+        check_close(weight, expected, 1e-15, "max_norm_step by hand")
+
+    def check_axes(self) -> None:
+        """Filters: each of the first axis is as long as the limit at most, and none is turned."""
+        rng = np.random.default_rng(3)
+        before = rng.normal(size=(5, 2, 3, 4)) * np.linspace(0.1, 2, 5)[:, None, None, None]
+        weight = before.copy()
+        ops.max_norm_step(weight, limit=1.5, axes=(1, 2, 3))
+        lengths = np.linalg.norm(before.reshape(5, -1), axis=1)
+        shares = np.where(lengths > 1.5, 1.5 / lengths, 1.0)
+        assert 0 < (shares < 1).sum() < 5
+        check_close(weight, before * shares[:, None, None, None], 1e-14, "max_norm_step, filters")
+
+    def check_layouts_and_dtypes(self) -> None:
+        """float32 stays float32; what is not contiguous is scaled in place too."""
+        rng = np.random.default_rng(3)
+        start = rng.normal(size=(6, 3))
+        expected = start.copy()
+        ops.max_norm_step(expected, limit=0.7)
+        for weight in (start.astype(np.float32), spread(start)):
+            ops.max_norm_step(weight, limit=0.7)
+            check_close(weight, expected, 1e-6, "max_norm_step in place")
+
+    def check_empty(self) -> None:
+        for shape in ((0, 3), (3, 0)):
+            ops.max_norm_step(np.zeros(shape), limit=1.0)
+
+
 CASES = [
     UpdateCase("sgd", 0, {"learning_rate": 0.05}, ((1.0, 4.0, ()), (0.8, ()))),
     UpdateCase(
@@ -183,6 +231,7 @@ CASES = [
         decay=0.3,
         name="decayed",
     ),
+    MaxNormCase(),
 ]
 
 
@@ -194,7 +243,7 @@ CASES = [
         for check in case.checks()
     ],
 )
-def test_updates(case: UpdateCase, check: str) -> None:
+def test_updates(case: UpdateCase | MaxNormCase, check: str) -> None:
     getattr(case, check)()
 
 

@@ -6,19 +6,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from handgrad.cli.book import SCRIPTS, book
+from handgrad.cli.cs231n import cs231n
+from handgrad.cli.data import data
+from handgrad.cli.examples import examples
+from handgrad.cli.options import Deterministic, Json, Run, Threads
 from handgrad.cli.text import say
 
-Run = Annotated[
-    Path,
-    typer.Argument(
-        metavar="RUN",
-        help="A run folder of `handgrad train`, or a .safetensors file.",
-        show_default=False,
-    ),
+COMMANDS = [
+    *("train", "evaluate", "predict", "summary", "gradcheck"),
+    *("selftest", "warmup", "data", "examples", "book", "cs231n"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for programs.")]
-
-COMMANDS = ["train", "evaluate", "predict", "summary", "gradcheck", "selftest"]
 
 
 class InOrder(TyperGroup):
@@ -47,11 +45,14 @@ train = typer.Typer(
     help="Train a network and keep everything about it in a run folder.",
 )
 app.add_typer(train, name="train")
+app.add_typer(data, name="data")
+app.add_typer(examples, name="examples")
 
 
 def plain_help() -> None:
     """Write help without boxes: in a narrow terminal they would cut off the options' names."""
-    app.rich_markup_mode = train.rich_markup_mode = None
+    for group in (app, train, data, examples):
+        group.rich_markup_mode = None
 
 
 def show_version(wanted: bool) -> None:  # noqa: FBT001  (Typer's form of a callback)
@@ -144,6 +145,11 @@ def train_mnist(
             show_default="55,000",
         ),
     ] = None,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Change every image a little each time it is seen.")
+    ] = False,
+    threads: Threads = None,
+    deterministic: Deterministic = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Json = False,
 ) -> int:
@@ -159,11 +165,8 @@ def train_mnist(
     """
     from handgrad.cli.train import Choices, run_training
 
-    return run_training(
-        Choices(model, epochs, batch_size, optimizer, learning_rate, seed, out, limit),
-        quiet=quiet,
-        json=json,
-    )
+    plan = model, epochs, batch_size, optimizer, learning_rate, seed, out, limit, augment
+    return run_training(Choices(*plan, threads, deterministic), quiet=quiet, json=json)
 
 
 @app.command()
@@ -224,11 +227,17 @@ def predict(
 
 
 @app.command()
-def summary(run: Run, json: Json = False) -> int:
+def summary(
+    run: Run,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", help="Tell what training takes in batches of N.")
+    ] = 100,
+    json: Json = False,
+) -> int:
     """Show a network's layers, shapes, parameters, operations and memory."""
     from handgrad.cli.inspect import run_summary
 
-    return run_summary(run, json=json)
+    return run_summary(run, batch_size=batch_size, json=json)
 
 
 @app.command()
@@ -264,3 +273,18 @@ def selftest(json: Json = False) -> int:
     from handgrad.cli.selftest import run_selftest
 
     return run_selftest(json=json)
+
+
+@app.command()
+def warmup(json: Json = False) -> int:
+    """Compile ahead what the networks of `handgrad train` need: once per machine.
+
+    Without it the first training does so, and takes a few seconds longer.
+    """
+    from handgrad.cli.warmup import run_warmup
+
+    return run_warmup(json=json)
+
+
+app.command(context_settings=SCRIPTS)(book)
+app.command(context_settings=SCRIPTS)(cs231n)

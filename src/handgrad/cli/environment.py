@@ -1,23 +1,15 @@
 """What a run's numbers depend on besides its options: versions, machine, threads."""
 
-import ctypes
 import os
 import platform
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handgrad.backend import active
-
-# How OpenBLAS calls the function that tells its threads, in NumPy's wheels and elsewhere.
-THREAD_FUNCTIONS = (
-    "scipy_openblas_get_num_threads64_",
-    "scipy_openblas_get_num_threads",
-    "openblas_get_num_threads64_",
-    "openblas_get_num_threads",
-)
+from handgrad.threads import allowed, blas_threads
 
 
 def environment() -> dict[str, Any]:
@@ -35,6 +27,7 @@ def environment() -> dict[str, Any]:
             "processor": processor(),
             "processors": processors(),
             "threads": threads(),
+            "workers": allowed(),
         },
     }
 
@@ -76,14 +69,9 @@ def processor() -> str:
 
 def threads() -> int:
     """How many threads BLAS uses: sums differ in their last bits between one and two."""
-    try:
-        core = import_module("numpy._core._multiarray_umath")  # what BLAS is linked to
-        library = ctypes.CDLL(str(core.__file__))
-        for name in THREAD_FUNCTIONS:
-            if hasattr(library, name):
-                return int(getattr(library, name)())
-    except (ImportError, OSError):  # another BLAS, another NumPy
-        pass
+    found = blas_threads()
+    if found is not None:
+        return found
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(variable, "")
         if value.isdecimal() and int(value) > 0:

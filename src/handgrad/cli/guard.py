@@ -16,6 +16,12 @@ NARROW = 70  # columns that help in boxes needs
 PIPE_CLOSED = 128 + 13  # what a shell reports for a program that SIGPIPE ended
 
 
+class Asked:
+    """What was asked of the command line as a whole."""
+
+    debug = False
+
+
 class UsageError(HandgradError, ValueError):
     """The command was used wrongly: exit status 2."""
 
@@ -33,6 +39,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line on `arguments`, and return the exit status."""
     prepare_streams()
     arguments, debug = take_debug(arguments)
+    Asked.debug = debug
     with SIGNALS.installed():
         status = guarded(lambda: invoke(arguments), debug=debug)
         return status or guarded(flush, debug=debug)

@@ -15,12 +15,15 @@ from handgrad.gradcheck import GradientReport, GradientRow
 from handgrad.summary import Summary
 
 
-def run_summary(run: Path, *, json: bool) -> int:
-    """Print the layers of the network of `run`."""
-    summary = load_network(run).summary()
+def run_summary(run: Path, *, batch_size: int, json: bool) -> int:
+    """Print the layers of the network of `run`, and what training takes."""
+    with usage_errors():
+        check_count(batch_size, who="summary", which="--batch-size")
+    summary = load_network(run).summary(batch_size=batch_size)
     if json:
         rows = [row._asdict() for row in summary.rows]
-        say_json({"network": str(run), **summary._asdict(), "rows": rows})
+        memory = summary.memory._asdict() if summary.memory is not None else None
+        say_json({"network": str(run), **summary._asdict(), "rows": rows, "memory": memory})
     else:
         show_summary(summary)
     return 0
@@ -29,10 +32,11 @@ def run_summary(run: Path, *, json: bool) -> int:
 def show_summary(summary: Summary) -> None:
     """Print the table; in a narrow terminal without types and operations."""
     lines = str(summary).splitlines()
-    if max(map(len, lines[:-2])) > width():
+    words = 2 + (summary.memory is not None)  # lines of words below the table
+    if max(map(len, lines[:-words])) > width():
         rows = [[r.name, shape_text(r.output_shape), f"{r.parameters:,}"] for r in summary.rows]
         total = ["total", "", f"{summary.parameters:,}"]
-        lines = [*table(["layer", "output", "parameters"], [*rows, total], left=2), *lines[-2:]]
+        lines = [*table(["layer", "output", "parameters"], [*rows, total], left=2), *lines[-words:]]
     for line in lines:
         say(line)
 

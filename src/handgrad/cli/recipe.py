@@ -1,6 +1,7 @@
 """What `handgrad train mnist` will do: the model's recipe with the user's choices put in."""
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,8 @@ from handgrad import models
 from handgrad.checks import check_count, check_number
 from handgrad.cli.guard import UsageError, usage_errors
 from handgrad.cli.text import closest
-from handgrad.data import Examples, mnist, split
+from handgrad.data import Augmentation, Examples, affine, mnist, split
+from handgrad.data.augmentation import described_step
 from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.optimizers import OPTIMIZERS, Optimizer, by_name
 from handgrad.schedules import Schedule
@@ -17,6 +19,7 @@ from handgrad.training import Trainer
 WHO = "train mnist"
 HELD_OUT = 5_000
 TRAIN_IMAGES = 60_000 - HELD_OUT
+AUGMENT = Augmentation(partial(affine, degrees=10, scale=0.1, pixels=2))
 
 
 class Choices(NamedTuple):
@@ -30,6 +33,9 @@ class Choices(NamedTuple):
     seed: int
     out: Path | None
     limit: int | None
+    augment: bool = False
+    threads: int | None = None
+    deterministic: bool = False
 
 
 class Plan:
@@ -46,6 +52,7 @@ class Plan:
         self.epochs = choices.epochs or self.recipe.epochs
         self.batch_size = choices.batch_size or self.recipe.batch_size
         self.optimizer = self._optimizer()
+        self.augment = self.recipe.augment or (AUGMENT if choices.augment else None)
 
     def _optimizer(self) -> Optimizer:
         name = self.choices.optimizer or self.recipe.optimizer
@@ -61,8 +68,10 @@ class Plan:
             SoftmaxCrossEntropy(),
             self.optimizer,
             schedule=copy.deepcopy(self.recipe.schedule),  # it may remember things
-            augment=self.recipe.augment,
+            augment=self.augment,
             seed=self.choices.seed,
+            threads=self.choices.threads,
+            deterministic=self.choices.deterministic,
         )
 
     def train_images(self) -> int:
@@ -95,9 +104,11 @@ class Plan:
                 "loss": "SoftmaxCrossEntropy",
                 "optimizer": {"name": type(self.optimizer).__name__, **self.optimizer.config()},
                 "schedule": described(self.recipe.schedule),
-                "augment": getattr(self.recipe.augment, "__name__", None),
+                "augment": None if self.augment is None else described_step(self.augment),
                 "best_by": "validation_accuracy",
                 "seed": choices.seed,
+                "threads": choices.threads,
+                "deterministic": choices.deterministic,
             },
         }
 
@@ -116,6 +127,8 @@ class Plan:
             f"  {self.train_images():,} images to learn from, "
             f"{self.validation_images():,} to choose by, 10,000 for the test"
         )
+        if self.augment is not None:
+            words.append("augmented")
         title = f"Training {self.choices.model} ({count:,} parameters) on MNIST"
         return [title, images, ", ".join(words)]
 
@@ -134,6 +147,7 @@ def plan_training(choices: Choices) -> Plan:
             ("--epochs", choices.epochs),
             ("--batch-size", choices.batch_size),
             ("--limit", choices.limit),
+            ("--threads", choices.threads),
         ):
             if count is not None:
                 check_count(count, who=WHO, which=which)

@@ -14,6 +14,7 @@ from handgrad.cli.recipe import Choices, Plan, load_images, plan_training
 from handgrad.cli.results import Results, fit_images, measure
 from handgrad.cli.signals import SIGNALS, Ended
 from handgrad.cli.text import percent, say, say_json
+from handgrad.threads import limited
 from handgrad.training import BestSoFar, Callback, Trainer
 from handgrad.training.progress import Progress
 from handgrad.training.progress_views import clock
@@ -30,6 +31,13 @@ CONTENTS = {
 def run_training(choices: Choices, *, quiet: bool, json: bool) -> int:
     """Train, keep everything in a new folder, and print where it is."""
     plan = plan_training(choices)
+    with limited(choices.threads, deterministic=choices.deterministic):
+        return carry_out(plan, quiet=quiet, json=json)
+
+
+def carry_out(plan: Plan, *, quiet: bool, json: bool) -> int:
+    """Do what was planned."""
+    choices = plan.choices
     folder = RunFolder(choices.out, f"mnist-{choices.model}")
     run = TrainingRun(plan, folder, quiet=quiet, json=json)
     try:

@@ -20,6 +20,10 @@ SHA256 = {  # of the unpacked files
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+FILES = (  # images and labels of each part
+    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+)
 
 
 class Dataset(NamedTuple):
@@ -66,22 +70,42 @@ def mnist(
     >>> x_train.shape, x_test.shape, labels_train[:5]
     ((60000, 1, 28, 28), (10000, 1, 28, 28), array([5, 0, 4, 1, 9]))
     """
+    if folder is not None:
+        return read_folder(
+            Path(folder),
+            who="mnist",
+            cure="Leave `folder` out to use the bundled files.",
+            normalize=normalize,
+            flatten=flatten,
+            one_hot=one_hot,
+        )
     parts: list[Examples] = []
     with ExitStack() as stack:
-        for part in ("train", "t10k"):
-            names = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-            if folder is None:
-                bundled = files("handgrad.data") / "bundled"
-                paths = [stack.enter_context(as_file(bundled / f"{name}.gz")) for name in names]
-                x, labels = (
-                    read_idx(path, sha256=SHA256[name])
-                    for path, name in zip(paths, names, strict=True)
-                )
-            else:
-                paths = [_find(Path(folder), name) for name in names]
-                x, labels = (read_idx(path) for path in paths)
-                _check_pair(paths, x, labels)
+        for names in FILES:
+            bundled = files("handgrad.data") / "bundled"
+            paths = [stack.enter_context(as_file(bundled / f"{name}.gz")) for name in names]
+            x, labels = (
+                read_idx(path, sha256=SHA256[name]) for path, name in zip(paths, names, strict=True)
+            )
             parts.append(_arrange(x, labels, normalize, flatten, one_hot))
+    return Dataset(*parts)
+
+
+def read_folder(
+    folder: Path, *, who: str, cure: str, normalize: bool, flatten: bool, one_hot: bool
+) -> Dataset:
+    """Read the four files of a set of MNIST's form, with the options of `mnist`.
+
+    Raises:
+        FileAccessError: a file is missing (`who` says it, and the `cure`), or cannot be read.
+        FileFormatError: a file is damaged, or holds something else.
+    """
+    parts: list[Examples] = []
+    for names in FILES:
+        paths = [_find(folder, name, who, cure) for name in names]
+        x, labels = (read_idx(path) for path in paths)
+        _check_pair(paths, x, labels)
+        parts.append(_arrange(x, labels, normalize, flatten, one_hot))
     return Dataset(*parts)
 
 
@@ -93,7 +117,7 @@ def _arrange(x: Array, labels: Array, normalize: bool, flatten: bool, one_hot: b
     return Examples(x, labels)
 
 
-def _find(folder: Path, name: str) -> Path:
+def _find(folder: Path, name: str, who: str, cure: str) -> Path:
     """Look for a file under the names that copies of it go by."""
     dotted = name.replace("-idx", ".idx")  # how some archivers unpack it
     names = [name, f"{name}.gz", dotted, f"{dotted}.gz"]
@@ -101,8 +125,8 @@ def _find(folder: Path, name: str) -> Path:
         if (folder / candidate).is_file():
             return folder / candidate
     raise FileAccessError(
-        f"mnist: folder {folder} must hold {name}, plain or .gz, but holds none of "
-        f"{', '.join(names)}. Leave `folder` out to use the bundled files."
+        f"{who}: folder {folder} must hold {name}, plain or .gz, but holds none of "
+        f"{', '.join(names)}. {cure}"
     )
 
 

@@ -2,7 +2,7 @@
 
 What is chosen here, and why:
 
-- `cache`: a compiled kernel is kept on disk; the next process loads it in milliseconds.
+- a compiled kernel is kept on disk (`kept.py`); the next process loads it in milliseconds.
 - `error_model="numpy"`: a division by zero gives an infinity, as in NumPy. Numba's default asks
   before each division whether it must raise, and no loop that asks becomes vector instructions.
 - `nogil`: other threads may run meanwhile.
@@ -11,8 +11,7 @@ What is chosen here, and why:
   the sign of zero: training finds an explosion by them.
 
 A kernel is a plain function of its module with sizes as arguments: few versions are compiled, and
-what is on disk is found again. It calls no kernel of another file, because Numba looks only at a
-kernel's own file to see whether what it kept is out of date.
+what is on disk is found again.
 """
 
 import math
@@ -23,6 +22,7 @@ import numpy as np
 from numba import njit
 
 from handgrad.checks import Array
+from handgrad.kernels.kept import KernelCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,10 +36,10 @@ OPTIONS: dict[str, Any] = {
 def compiled(function: Function) -> Function:
     """Compile a kernel when it is first called, once for each dtype."""
     decorate: Any = njit  # for type checkers, a kernel stays the function that it is
-    try:
-        return decorate(cache=True, **OPTIONS)(function)
-    except RuntimeError:  # no folder that may be written to: compiled anew in each process
-        return decorate(**OPTIONS)(function)
+    dispatcher = decorate(**OPTIONS)(function)
+    if hasattr(dispatcher, "_cache"):  # not so where NUMBA_DISABLE_JIT is set
+        dispatcher._cache = KernelCache(function)  # noqa: SLF001  (Numba has no public way)
+    return dispatcher
 
 
 def dense(array: Array) -> Array:

@@ -225,3 +225,30 @@ def adam_step(
     m_hat = m / (1 - beta1**step)  # (3)
     v_hat = v / (1 - beta2**step)  # (3)
     param -= learning_rate * m_hat / (np.sqrt(v_hat) + eps)  # (4)
+
+
+def max_norm_step(
+    weight: Annotated[Array, "..."], *, limit: float, axes: tuple[int, ...] = (0,)
+) -> None:
+    """Scale the weights that lead into a neuron back to the length c, where they are longer.
+
+    Made after an optimizer's step. With the sum over `axes`, along which one neuron's weights lie:
+
+        (1)  r = √(Σ weight²)
+        (2)  weight ← weight · c / max(r, c)        (c: limit; unchanged while r ≤ c)
+
+    That is the point nearest to `weight` among those no longer than c: projected gradient descent.
+    An affine weight (in, out) has its neurons in columns, `axes=(0,)`; a convolution's (out, in,
+    height, width) has its filters along the first axis, `axes=(1, 2, 3)`.
+
+    Srebro and Shraibman, "Rank, Trace-Norm and Max-Norm", COLT 2005; with dropout: Srivastava,
+    Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout", JMLR 15, 2014, section 5.1.
+
+    >>> w = np.array([[3.0, 0.3], [4.0, 0.4]])
+    >>> max_norm_step(w, limit=1.0)
+    >>> w  # the first column had length 5, the second 0.5
+    array([[0.6, 0.3],
+           [0.8, 0.4]])
+    """
+    norm = np.sqrt((weight * weight).sum(axis=axes, keepdims=True))  # (1)
+    weight *= limit / np.maximum(norm, limit)  # (2)

@@ -16,13 +16,28 @@ from handgrad.checks import HandgradError
 
 
 class Workers:
-    """A fixed number of workers; the calling thread is one of them."""
+    """A fixed number of workers; the calling thread is one of them.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: how many.
+        at_once: how many of them may compute at the same time; all by default. The others wait
+            until one is done, or waits itself.
+    """
+
+    def __init__(self, count: int, *, at_once: int | None = None) -> None:
         self.count = count
+        self.at_once = min(count, at_once or count)
         self._process = 0
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
+
+    def __eq__(self, other: object) -> bool:
+        """As many workers, as many of them at once."""
+        same = isinstance(other, Workers)
+        return same and (self.count, self.at_once) == (other.count, other.at_once)
+
+    def __hash__(self) -> int:
+        return hash((self.count, self.at_once))
 
     def run(self, task: Callable[[int], None]) -> None:
         """Run task(0), task(1), … side by side; return when all are done.
@@ -49,10 +64,13 @@ class Workers:
     def wait(self) -> None:
         """Called inside a task: wait until every worker has come here."""
         if self.count > 1:
+            self._seats.release()
             try:
                 self._barrier.wait()
             except threading.BrokenBarrierError as error:
                 raise StoppedError from error
+            finally:
+                self._seats.acquire()
 
     def share(self, worker: int, total: int) -> tuple[int, int]:
         """The rows lo … hi − 1 of `total` that are this worker's.
@@ -69,6 +87,7 @@ class Workers:
         self._process = os.getpid()
         self._barrier = threading.Barrier(self.count)
         self._done = threading.Semaphore(0)
+        self._seats = threading.Semaphore(self.at_once)
         self._gates = [threading.Semaphore(0) for _ in range(self.count - 1)]
         self._threads = [
             threading.Thread(target=self._loop, args=(number,), daemon=True, name="handgrad")
@@ -85,13 +104,14 @@ class Workers:
 
     def _work(self, number: int) -> None:
         try:
-            self._task(number)
+            with self._seats:
+                self._task(number)
         except BaseException as error:  # noqa: BLE001  (raised again by the caller of run)
             self._errors.append(error)
             self._barrier.abort()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"count": self.count, "_process": 0, "_threads": []}
+        return {"count": self.count, "at_once": self.at_once, "_process": 0, "_threads": []}
 
 
 class StoppedError(HandgradError):

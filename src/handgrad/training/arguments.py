@@ -24,6 +24,7 @@ from handgrad.network import Network
 from handgrad.training.callbacks import Callback
 
 Metric = Callable[[Array, Array], float]
+Augment = Callable[[Array, np.random.Generator], Array]
 DEFAULT_METRICS: dict[str, dict[str, Metric]] = {
     "softmax": {"accuracy": metric_functions.accuracy},
     "sigmoid": {"accuracy": metric_functions.binary_accuracy},
@@ -98,6 +99,17 @@ def prepare_weights(weights: Any, rows: int, dtype: Any) -> Array | None:
             "Trainer: sample_weight must be at least 0 everywhere and above 0 somewhere."
         )
     return weights
+
+
+def augmented(augment: Augment, x: Array, rng: np.random.Generator) -> Array:
+    """What `augment` makes of a batch.
+
+    Raises:
+        ShapeError: a batch of another shape.
+    """
+    y = np.asarray(augment(x, rng))
+    check_shape(y, x.shape, who="Trainer", which="the batch that augment returned")
+    return y
 
 
 def prepare_metrics(metrics: Any, loss: Loss) -> dict[str, Metric]:

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
+from handgrad.backend import events
 from handgrad.checks import check_choice, check_number
 from handgrad.training.callbacks import Callback
 from handgrad.training.progress_views import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from handgrad.training.trainer import Trainer
 
 REFRESH_SECONDS = 0.1  # a bar at ten pictures a second looks steady and costs nothing
+COMPILE_SECONDS = 10  # for the networks of `handgrad train`, on a machine of 2025
 LINE_SECONDS = 5.0  # a log with a line every five seconds can still be read
 
 
@@ -68,6 +70,7 @@ class Progress(Callback):
         self._first = trainer.position.fraction()
         self._next = self._started + self.view.seconds
         self.view.start()
+        self._listen(True)
 
     def on_step(self, trainer: "Trainer") -> None:
         now = time.perf_counter()
@@ -89,9 +92,27 @@ class Progress(Callback):
     def on_end(self, trainer: "Trainer") -> None:
         if self.view is None:
             return
+        self._listen(False)
         with contextlib.suppress(OSError, ValueError):  # a closed stream has nothing to tidy
             self.view.close()
         self.view = None
+
+    # -- the first time on a machine ----------------------------------------------------------
+
+    def _listen(self, wanted: bool) -> None:  # noqa: FBT001  (on or off)
+        """Begin or end to hear of kernels that must be compiled."""
+        listeners = [] if events is None else events.SO_FAR.listeners
+        if self._tell_compiling in listeners:
+            listeners.remove(self._tell_compiling)
+        if wanted:
+            listeners.append(self._tell_compiling)
+
+    def _tell_compiling(self, _: str, where: str) -> None:
+        """Say, before the first kernel is compiled, why nothing seems to happen."""
+        self._listen(False)
+        with contextlib.suppress(OSError, ValueError):  # a closed stream wants no news
+            sys.stderr.write(f"compiling kernels, once (up to {COMPILE_SECONDS} s); {where}\n")
+            sys.stderr.flush()
 
     # -- what is shown: parts, each with the order in which a narrow terminal drops them -------
 

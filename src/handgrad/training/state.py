@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     *("params", "state", "optimizer", "schedule", "generators"),
-    *("seed", "position", "running", "history", "callbacks"),
+    *("seed", "deterministic", "position", "running", "history", "callbacks"),
 }
 
 
@@ -34,6 +34,7 @@ def capture(trainer: "Trainer") -> dict[str, Any]:
         "schedule": trainer.schedule.state(),
         "generators": network.generators(),
         "seed": trainer.seed,
+        "deterministic": trainer.deterministic,
         "position": trainer.position.state(),
         "running": trainer.running.state(),
         "history": [dict(row) for row in trainer.history],
@@ -61,6 +62,7 @@ def check_state(trainer: "Trainer", state: Any) -> None:
     arrays = {**trainer.network.params, **trainer.network.state}
     kept: dict[str, Array] = {**state["params"], **state["state"]}
     pairs["arrays"] = (shapes(kept), shapes(arrays))
+    pairs["deterministic"] = (state["deterministic"], trainer.deterministic)
     pairs["optimizer"] = (state["optimizer"]["name"], type(trainer.optimizer).__name__)
     pairs["callbacks"] = (len(state["callbacks"]), len(trainer.callbacks))
     for what, (was, came) in pairs.items():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from handgrad.backend import compiled
+from handgrad.backend import compiled, planned
 from handgrad.checks import Array
 from handgrad.losses import Loss
 from handgrad.network import Network
@@ -23,17 +23,6 @@ Step = Callable[..., StepResult]  # (x, labels, weights) -> StepResult
 
 def make_step(network: Network, loss: Loss, batch_size: int) -> Step:
     """The fastest step there is for this network, and the same results as the plainest."""
-    if compiled():
-        from handgrad.plans import training_plan
-
-        plan = training_plan(network, batch_size)
-        if plan is not None:
-
-            def run_plan(x: Array, labels: Array, weights: Array | None) -> StepResult:
-                result = plan.step(x, loss, labels=labels, sample_weight=weights)
-                return StepResult(*result)
-
-            return run_plan
 
     def run_layers(x: Array, labels: Array, weights: Array | None) -> StepResult:
         outputs, saved = network.forward(x, training=True)
@@ -42,4 +31,43 @@ def make_step(network: Network, loss: Loss, batch_size: int) -> Step:
         _, grads = network.backward(d_outputs, saved)
         return StepResult(float(value), outputs, grads, network.body.new_state(saved))
 
-    return run_layers
+    def find_plan() -> Step | None:
+        from handgrad.plans import training_plan
+
+        plan = training_plan(network, batch_size)
+        if plan is None:
+            return None
+
+        def run_plan(x: Array, labels: Array, weights: Array | None) -> StepResult:
+            return StepResult(*plan.step(x, loss, labels=labels, sample_weight=weights))
+
+        return run_plan
+
+    run_plan = planned(find_plan, lambda: None) if compiled() else None
+    return run_layers if run_plan is None else guarded(network, run_plan, run_layers)
+
+
+def guarded(network: Network, run_plan: Step, run_layers: Step) -> Step:
+    """The plan's step, or where that fails, the layers' on the same batch and random numbers.
+
+    Kernels are compiled when they are first needed: with the first batch of a size.
+    """
+    proven: set[int] = set()
+
+    def run(x: Array, labels: Array, weights: Array | None) -> StepResult:
+        if len(x) in proven:
+            return run_plan(x, labels, weights)
+        if not compiled():
+            return run_layers(x, labels, weights)
+        generators = network.generators()
+
+        def run_again() -> StepResult:
+            network.set_generators(generators)
+            return run_layers(x, labels, weights)
+
+        result = planned(lambda: run_plan(x, labels, weights), run_again)
+        if compiled():
+            proven.add(len(x))
+        return result
+
+    return run

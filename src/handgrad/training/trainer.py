@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,11 @@ from handgrad.network import Network
 from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
+from handgrad.threads import check_threads
 from handgrad.training.arguments import (
+    Augment,
     Metric,
+    augmented,
     measure,
     prepare_callbacks,
     prepare_examples,
@@ -31,11 +34,10 @@ from handgrad.training.arguments import (
 from handgrad.training.callbacks import Callback
 from handgrad.training.diagnosis import explain_non_finite, lost_parameters
 from handgrad.training.history import History
+from handgrad.training.limits import within_limits
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
 from handgrad.training.steps import make_step
-
-Augment = Callable[[Array, np.random.Generator], Array]
 
 
 class Trainer:
@@ -51,8 +53,13 @@ class Trainer:
         clip_norm: the largest norm that all gradients together may have.
         metrics: {name: function (outputs, labels) -> float}; by default accuracy for classifiers
             and the mean absolute error for regressions.
-        augment: a function (batch, generator) -> batch, applied to training batches only.
+        augment: a function (batch, generator) -> batch, such as `handgrad.data.Augmentation`,
+            applied to training batches only. The generator follows from seed, epoch and step, so
+            that a resumed run changes each batch as it would have been.
         seed: the order of the examples and the augmentation follow from it.
+        threads: how many may work; by default HANDGRAD_THREADS, else all processor cores.
+        deterministic: whether results must be the same bits with any number of threads. That takes
+            one thread of BLAS, and sums in a fixed order: a little slower.
 
     >>> from handgrad import Adam, Affine, Network, Relu, SoftmaxCrossEntropy, Trainer
     >>> rng = np.random.default_rng(0)
@@ -77,6 +84,8 @@ class Trainer:
         metrics: Mapping[str, Metric] | None = None,
         augment: Augment | None = None,
         seed: int = 0,
+        threads: int | None = None,
+        deterministic: bool = False,
     ) -> None:
         check_kind(network, Network, who="Trainer", which="network")
         check_kind(loss, Loss, who="Trainer", which="loss")
@@ -88,6 +97,7 @@ class Trainer:
         check_count(seed, who="Trainer", which="seed", low=0)
         if clip_norm is not None:
             check_number(clip_norm, who="Trainer", which="clip_norm", low=0, open_low=True)
+        check_threads(threads, who="Trainer")
         loss.check_network(network.layers)
         self.network = network
         self.loss = loss
@@ -98,6 +108,8 @@ class Trainer:
         self.metrics = prepare_metrics(metrics, loss)
         self.augment = augment
         self.seed = seed
+        self.threads = threads
+        self.deterministic = deterministic
         self.history = History()
         self.position = Position()
         self.running = Running()
@@ -107,6 +119,7 @@ class Trainer:
 
     # -- the whole run ----------------------------------------------------------------------
 
+    @within_limits
     def fit(
         self,
         x: Any,
@@ -210,7 +223,7 @@ class Trainer:
         network, position = self.network, self.position
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, position.epoch, position.step))
-            x = self.augment(x, rng)
+            x = augmented(self.augment, x, rng)
         generators = network.generators()
         with np.errstate(all="ignore"):  # what overflows is found and explained below
             total, outputs, grads, new_state = self._compute(x, labels, weights)
@@ -236,6 +249,7 @@ class Trainer:
 
     # -- measuring --------------------------------------------------------------------------
 
+    @within_limits
     def evaluate(
         self, x: Any, labels: Any, *, sample_weight: Any = None, batch_size: int = 256
     ) -> dict[str, float]:

@@ -1,0 +1,87 @@
+"""`handgrad warmup`: compile ahead what the networks of `handgrad train` need."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from handgrad import backend, models
+from handgrad.backend import events
+from handgrad.cli.text import say, say_json
+from handgrad.losses import SoftmaxCrossEntropy
+from handgrad.models import RECIPES
+from handgrad.network import Network
+from handgrad.optimizers import OPTIMIZERS, by_name
+from handgrad.training import Trainer
+
+BOOK = ["simple_conv_net", "deep_conv_net"]  # what people train first in their own programs
+BATCHES = (256, 136, 16, 1)  # what is predicted: whole batches, the last of 5,000, of 10,000, one
+
+
+class Row(NamedTuple):
+    """What one network needed."""
+
+    name: str
+    kernels: int
+    seconds: float
+
+
+def run_warmup(*, json: bool) -> int:
+    """Train and predict a little with each network; tell what was compiled, and where it is."""
+    if events is None or not backend.compiled():
+        return tell([], backend.active(), json=json)
+    if not json:
+        say(backend.active())
+    rows, so_far = list[Row](), events.SO_FAR
+    for name in [*RECIPES, *BOOK, "optimizers"]:
+        before, seconds = so_far.count, so_far.seconds
+        if name == "optimizers":
+            use_optimizers()
+        else:
+            use_network(getattr(models, name)(), *recipe(name))
+        row = Row(name, so_far.count - before, so_far.seconds - seconds)
+        if not json and row.kernels:
+            say(f"  {row.name:<16}{row.kernels:>4} compiled{row.seconds:>7.1f} s")
+        rows.append(row)
+    from handgrad.kernels.kept import where
+
+    return tell(rows, where(), json=json)
+
+
+def recipe(name: str) -> tuple[str, int]:
+    """The optimizer and the batch size that a network is trained with."""
+    if name in RECIPES:
+        return RECIPES[name].optimizer, RECIPES[name].batch_size
+    return "adam", 100
+
+
+def use_network(network: Network, optimizer: str, batch_size: int) -> None:
+    """Everything that training and use call, once."""
+    images = np.zeros((max(BATCHES), *network.input_shape), np.uint8)
+    labels = np.arange(len(images)) % network.output_shape[0]
+    trainer = Trainer(network, SoftmaxCrossEntropy(), by_name(optimizer))
+    trainer.fit(images[:batch_size], labels[:batch_size], epochs=1, batch_size=batch_size)
+    for rows in BATCHES:
+        trainer.evaluate(images[:rows], labels[:rows])
+
+
+def use_optimizers() -> None:
+    """A step of every optimizer, on a network of one layer."""
+    for name in OPTIMIZERS:
+        network = models.logistic_regression(2)
+        _, grads = network.backward(np.ones((1, 1)), network.forward(np.ones((1, 2)))[1])
+        by_name(name).step(network.trainable(), grads)
+
+
+def tell(rows: list[Row], where: str, *, json: bool) -> int:
+    """Print the sum of it all."""
+    count, seconds = sum(row.kernels for row in rows), sum(row.seconds for row in rows)
+    if json:
+        plain: list[dict[str, Any]] = [row._asdict() for row in rows]
+        say_json({"kernels": count, "seconds": round(seconds, 3), "where": where, "rows": plain})
+    elif not rows:
+        say(f"Nothing to compile. {where}")
+    elif not count:
+        say(f"Everything was compiled before; {where}")
+    else:
+        say(f"Kernels compiled: {count}, in {seconds:.1f} s; {where}")
+    return 0

@@ -1,0 +1,1 @@
+"""The package `common` of the book: functions, layers, gradients, optimizers, networks."""

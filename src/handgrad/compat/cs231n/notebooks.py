@@ -1,0 +1,89 @@
+"""Running notebooks, and scripts with IPython's magics, as if they were Python.
+
+`runpy.run_path` runs whatever the import system finds a `__main__` in. In the block of `readable`
+it finds one in a notebook, and in a script that is no Python 3 before it is mended.
+"""
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Callable, Generator
+from importlib.abc import InspectLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from handgrad.compat.cs231n.mending import python_of
+
+
+class MendingLoader(InspectLoader):
+    """Loads a notebook's or a script's code as a module."""
+
+    def __init__(self, path: Path) -> None:
+        # A notebook's own name would make tracebacks show lines of its JSON.
+        self.name = f"{path} (code cells)" if path.suffix == ".ipynb" else str(path)
+        self.path = path
+
+    def get_source(self, fullname: str) -> str:
+        return python_of(self.path)
+
+    def get_code(self, fullname: str) -> Any:
+        return self.source_to_code(self.get_source(fullname), self.name)
+
+    def get_filename(self, fullname: str) -> str:
+        """What `__file__` and tracebacks say."""
+        return self.name
+
+    def is_package(self, fullname: str) -> bool:
+        return False
+
+
+class MainFinder:
+    """Finds `__main__` in one file, and nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def find_spec(self, name: str, target: ModuleType | None = None) -> Any:
+        """The spec of `__main__`."""
+        if name != "__main__":
+            return None
+        loader = MendingLoader(self.path)
+        return importlib.util.spec_from_file_location(name, loader.name, loader=loader)
+
+
+@contextlib.contextmanager
+def readable(script: Path) -> Generator[None]:
+    """Let `runpy.run_path` mend this script, a full path, as it reads it."""
+
+    def hook(entry: str) -> MainFinder:
+        if entry != str(script):
+            raise ImportError(entry)
+        return MainFinder(script)
+
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.pop(str(script), None)
+    try:
+        yield
+    finally:
+        sys.path_hooks.remove(hook)
+        sys.path_importer_cache.pop(str(script), None)
+
+
+class Shell:
+    """What exported notebooks get from `get_ipython()`: every magic is taken and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """A method that does nothing, whatever its name."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return ignore
+
+
+def ignore(*_args: Any, **_options: Any) -> None:
+    """Do nothing."""
+
+
+def get_ipython() -> Shell:
+    """The shell of an exported notebook."""
+    return Shell()

@@ -1,0 +1,1 @@
+"""`future`, for code that ran in Python 2 too."""

@@ -1,0 +1,1 @@
+"""`google`, which has `google.colab` on Colab."""

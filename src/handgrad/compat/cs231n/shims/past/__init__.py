@@ -1,0 +1,1 @@
+"""`past`, for code that ran in Python 2 too."""

@@ -1,0 +1,148 @@
+"""How much memory training will take, known before it begins.
+
+What layers keep and what they need on the way grows in proportion to the batch. So a step is run on
+a few rows, twice, with Python's own bookkeeping of memory (`tracemalloc`, which NumPy reports to);
+the rest is a straight line. Layers of your own are measured like all others. A plan makes its
+buffers when it is built, and an untouched buffer costs nothing: it is built, and asked.
+"""
+
+import copy
+import tracemalloc
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from handgrad.backend import compiled, use
+from handgrad.checks import check_count
+from handgrad.layers.base import Layer
+from handgrad.optimizers import Adam
+
+FEW, MORE = 8, 16  # rows of the two steps
+SLOTS = 3  # a gradient, and two slots of Adam, for each parameter
+
+
+class Memory(NamedTuple):
+    """Bytes that training takes at its peak, besides the program, the data and the parameters."""
+
+    batch_size: int
+    reference: int  # layer by layer, without compiled code
+    compiled: int | None  # by a plan; None where none would run
+
+
+class Use(NamedTuple):
+    """Bytes that a layer takes for one batch."""
+
+    kept: int  # from forward to backward
+    forward: int  # at the peak of the forward pass, what is kept included
+    backward: int  # the same of the backward pass
+    update: int = 0  # and of the update that follows
+
+    @property
+    def peak(self) -> int:
+        """At the worst moment."""
+        return max(self.forward, self.backward, self.update)
+
+
+def training_memory(network: Any, batch_size: int | None) -> Memory | None:
+    """What training takes with Adam in batches of that size (None for None).
+
+    Raises:
+        InvalidValueError: batch_size is not above 0.
+    """
+    if batch_size is None:
+        return None
+    check_count(batch_size, who="Network.summary", which="batch_size")
+    with use("reference"), np.errstate(all="ignore"):
+        whole = at(batch_size, lambda rows: used_by_step(network.copy(), rows))
+    return Memory(batch_size, whole.peak, used_by_plan(network, batch_size))
+
+
+def used_by_step(network: Any, rows: int) -> Use:
+    """What a step of a network takes, layer by layer, its optimizer's slots included."""
+    optimizer, use = Adam(), Use(0, 0, 0)
+    with tracing():
+        for _ in range(2):  # the first makes the slots, the second finds them
+            use, grads = used(network.body, network.input_shape, network.dtype, rows)
+            tracemalloc.reset_peak()
+            optimizer.step(network.trainable(), grads)
+            use = use._replace(update=tracemalloc.get_traced_memory()[1])
+            del grads
+    return use
+
+
+def used_by_plan(network: Any, batch_size: int) -> int | None:
+    """What a plan takes, gradients and slots included; None where no plan would run."""
+    if not compiled():
+        return None
+    try:
+        from handgrad.plans import training_plan
+        from handgrad.plans.stages import LayerStage
+
+        plan = training_plan(network, batch_size)  # what is imported on the way does not count
+        with tracing():
+            before = tracemalloc.get_traced_memory()[0]
+            plan = training_plan(network, batch_size)
+            buffers = tracemalloc.get_traced_memory()[0] - before
+    except (ImportError, MemoryError):
+        return None
+    if plan is None:
+        return None
+    shape = (batch_size, *network.input_shape)
+    others = [
+        layer_use(stage.layer, batch_size) for stage in plan.stages if isinstance(stage, LayerStage)
+    ]
+    on_the_way = max((use.peak - use.kept for use in others), default=0)
+    slots = SLOTS * sum(array.nbytes for array in network.trainable().values())
+    batch = int(np.prod(shape)) * network.dtype.itemsize
+    return buffers + sum(use.kept for use in others) + on_the_way + slots + batch
+
+
+def layer_use(layer: Layer, batch_size: int) -> Use:
+    """What a layer takes that runs by itself."""
+    dtype = next((array.dtype for array in layer.params.values()), np.dtype(np.float32))
+
+    def measured(rows: int) -> Use:
+        with use("reference"), np.errstate(all="ignore"), tracing():
+            return used(copy.deepcopy(layer), layer.input_shape, dtype, rows)[0]
+
+    return at(batch_size, measured)
+
+
+def used(
+    layer: Layer, shape: tuple[int, ...], dtype: Any, rows: int
+) -> tuple[Use, dict[str, np.ndarray[Any, Any]]]:
+    """What forward and backward take; and the gradients."""
+    before = tracemalloc.get_traced_memory()[0]
+    x = np.zeros((rows, *shape), dtype)
+    tracemalloc.reset_peak()
+    y, saved = layer.forward(x, training=True)
+    kept, forward = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    _, grads = layer.backward(np.ones_like(y), saved)
+    backward = tracemalloc.get_traced_memory()[1]
+    return Use(kept - before, forward, backward), grads
+
+
+def at(rows: int, measure: Callable[[int], Use]) -> Use:
+    """What a batch of so many rows takes, on the straight line through two small ones."""
+    if rows <= MORE:
+        return measure(rows)
+    few, more = measure(FEW), measure(MORE)
+    return Use(
+        *(int(a + (b - a) / (MORE - FEW) * (rows - FEW)) for a, b in zip(few, more, strict=True))
+    )
+
+
+@contextmanager
+def tracing() -> Generator[None]:
+    """Keep the books of memory in this block; go on if somebody keeps them already."""
+    kept = tracemalloc.is_tracing()
+    if not kept:
+        tracemalloc.start()
+    try:
+        yield
+    finally:
+        if not kept:
+            tracemalloc.stop()

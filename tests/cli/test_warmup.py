@@ -1,0 +1,66 @@
+"""`handgrad warmup`, and the line that the first training on a machine writes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line import finish, start
+from handgrad.backend import available, events
+
+needs_numba = pytest.mark.skipif(not available(), reason="no Numba, nothing to compile")
+NEWS = "compiling kernels, once (up to 10 s); kept in "
+
+
+@needs_numba
+def test_after_a_warm_up_training_compiles_nothing(tmp_path: Path):
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels")}
+    first = finish(start("warmup", **folder))
+    assert (first.status, first.err) == (0, "")
+    assert first.out.splitlines()[0].startswith("compiled: Numba")
+    assert "Kernels compiled: " in first.out.splitlines()[-1]
+    assert f"kept in {tmp_path}" in first.out
+    second = json.loads(finish(start("warmup", "--json", **folder)).out)
+    assert (second["kernels"], second["seconds"]) == (0, 0)
+    assert second["where"].startswith("kept in")
+    assert {"mlp", "convnet", "deep"} <= {row["name"] for row in second["rows"]}
+    for model in ("mlp", "convnet", "deep"):
+        options = ("--model", model, "--epochs", "1", "--limit", "100")
+        program = start("train", "mnist", *options, "--out", tmp_path / model, **folder)
+        _, err = program.communicate(timeout=100)
+        assert (program.returncode, err) == (0, b"")
+
+
+@needs_numba
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_first_training_says_why_it_takes_longer(tmp_path: Path, quiet):
+    options = ["--model", "mlp", "--epochs", "1", "--limit", "100"] + ["--quiet"] * quiet
+    program = start(
+        "train", "mnist", *options, "--out", tmp_path / "run", NUMBA_CACHE_DIR=str(tmp_path)
+    )
+    _, err = program.communicate(timeout=100)
+    assert program.returncode == 0
+    assert err.decode().count("\n") == (0 if quiet else 1)
+    assert err.decode().startswith("" if quiet else f"{NEWS}{tmp_path}")
+
+
+def test_without_compiled_code_there_is_nothing_to_do():
+    done = finish(start("warmup", HANDGRAD_BACKEND="reference"))
+    assert (done.status, done.err) == (0, "")
+    assert done.out == "Nothing to compile. reference: chosen by HANDGRAD_BACKEND\n"
+
+
+def test_progress_listens_while_it_runs_and_no_longer(capsys: pytest.CaptureFixture[str]):
+    from handgrad.training.progress import Progress
+
+    if events is None:
+        pytest.skip("no kernels")
+    progress = Progress()
+    before = list(events.SO_FAR.listeners)
+    progress._listen(True)
+    progress._listen(True)
+    assert len(events.SO_FAR.listeners) == len(before) + 1
+    events.SO_FAR.listeners[-1]("kernel", "kept somewhere")
+    assert events.SO_FAR.listeners == before
+    progress._listen(False)
+    assert capsys.readouterr().err == "compiling kernels, once (up to 10 s); kept somewhere\n"

@@ -1,0 +1,115 @@
+"""Scripts in the book's style, one or two for each chapter, run by `handgrad book`."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import call
+from handgrad import ops
+from handgrad.compat.book.ch08.deep_convnet import DeepConvNet
+from handgrad.data import mnist
+
+
+def run(script: Path) -> list[str]:
+    """What a script prints; it must end well."""
+    done = call("book", script)
+    assert done.status == 0, done.err
+    return done.out.splitlines()
+
+
+def test_chapter_2(scripts: Path):
+    assert run(scripts / "ch02" / "gates.py")[-1] == "(1, 1) -> 1"
+    assert run(scripts / "ch02" / "xor.py") == ["[0, 1, 1, 0]"]  # it imports the other
+
+
+def test_chapter_3_keeps_np_int_and_saves_the_figure(scripts: Path):
+    done = call("book", scripts / "ch03" / "activations.py")
+    assert (done.status, done.out) == (0, "i 49\n")
+    script = scripts / "ch03" / "activations.py"
+    assert done.err.splitlines() == [
+        (
+            f"handgrad: {script}, line 7: np.int is no longer in NumPy; it means int here. "
+            "Write int instead."
+        ),
+        f"handgrad: figure saved: {scripts / 'ch03' / 'figures' / 'activations-1.png'}",
+    ]
+
+
+def old_pickle(value: object) -> bytes:
+    """A pickle as NumPy 1 wrote it."""
+    return pickle.dumps(value, protocol=2).replace(b"numpy._core", b"numpy.core")
+
+
+def test_chapter_3_reads_stored_weights(scripts: Path):
+    rng = np.random.default_rng(4)
+    weights = {
+        "b2": rng.normal(size=10).astype(np.float32),
+        "W1": rng.normal(size=(784, 20)).astype(np.float32),
+        "b1": rng.normal(size=20).astype(np.float32),
+        "W2": rng.normal(size=(20, 10)).astype(np.float32),
+    }
+    (scripts / "ch03" / "sample_weight.pkl").write_bytes(old_pickle(weights))
+    test = mnist(normalize=True, flatten=True).test
+    hidden, _ = ops.sigmoid_forward(test.x @ weights["W1"] + weights["b1"])
+    right = (hidden @ weights["W2"] + weights["b2"]).argmax(axis=1) == test.labels
+    lines = run(scripts / "ch03" / "neuralnet_mnist.py")
+    assert lines == [f"one by one:{right[:1000].mean()}", f"Accuracy:{right.mean()}"]
+
+
+def test_chapter_4(scripts: Path):
+    lines = run(scripts / "ch04" / "gradient_simplenet.py")
+    assert lines[0] == "0.9280685387482351"  # the book prints 0.92806828…: log(p + 1e-7)
+    assert lines[1].startswith("[[0.219248, 0.143562, -0.36281]")  # as the book prints
+    assert run(scripts / "ch04" / "gradient_method.py") == ["[-6.11110793e-10  8.14814391e-10]"]
+    # Chapter 4 has a TwoLayerNet of its own.
+    lines = run(scripts / "ch04" / "train_neuralnet.py")
+    assert lines == ["handgrad.compat.book.ch04.two_layer_net True"]
+
+
+def test_chapter_5(scripts: Path):
+    assert run(scripts / "ch05" / "buy_apple.py") == ["price: 220", "2.2 110 200"]
+    lines = run(scripts / "ch05" / "gradient_check.py")
+    assert lines == ["W1 True", "b1 True", "W2 True", "b2 True"]
+
+
+def test_chapter_6(scripts: Path):
+    lines = run(scripts / "ch06" / "optimizer_compare_naive.py")
+    assert lines[0] == f"SGD {-7 * 0.905**30:.6f} {2 * 0.9**30:.6f}"
+    lines = run(scripts / "ch06" / "overfit.py")
+    assert lines[-2:] == ["15 15", "5 True"]
+    assert [line for line in lines if line.startswith("=== epoch:5, train acc:0.8")]
+
+
+def test_the_same_seed_gives_the_same_run(scripts: Path):
+    script = scripts / "ch06" / "overfit.py"
+    first = run(script)
+    assert run(script) == first
+    assert call("book", "--seed", 1, script).out.splitlines() != first
+
+
+def test_chapter_7(scripts: Path):
+    assert run(scripts / "ch07" / "train_convnet.py") == ["True"]
+    assert (scripts / "ch07" / "params.pkl").read_bytes().startswith(b"PK")
+
+
+def test_chapter_8_reads_stored_weights(scripts: Path):
+    np.random.seed(3)
+    network = DeepConvNet()
+    stored = {name: array.astype(np.float32) for name, array in network.params.items()}
+    (scripts / "ch08" / "deep_convnet_params.pkl").write_bytes(old_pickle(stored))
+    test = mnist(normalize=True).test
+    classes = network.predict(test.x[:50]).argmax(axis=1)
+    right = float((classes == test.labels[:50]).mean())
+    assert run(scripts / "ch08" / "half_float.py")[0] == f"float64 {right}"
+
+
+@pytest.mark.parametrize("chapter", ["ch04", "ch05"])
+def test_the_readers_own_siblings_go_first(scripts: Path, chapter: str):
+    folder = scripts / chapter
+    (folder / "two_layer_net.py").write_text("class TwoLayerNet: pass\n", encoding="utf-8")
+    (folder / "show.py").write_text(
+        "from two_layer_net import TwoLayerNet\nprint(TwoLayerNet.__module__)\n", encoding="utf-8"
+    )
+    assert run(folder / "show.py") == ["two_layer_net"]

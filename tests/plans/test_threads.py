@@ -1,0 +1,350 @@
+"""How many threads work, who may say so, and results that do not depend on it."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from handgrad import (
+    Adam,
+    Affine,
+    BatchNorm,
+    Callback,
+    Conv2d,
+    Flatten,
+    LayerNorm,
+    Network,
+    Relu,
+    SoftmaxCrossEntropy,
+    Trainer,
+    models,
+    threads,
+    use,
+)
+from handgrad.checks import DtypeError, InvalidValueError
+from handgrad.plans import Workers, choice, workers
+
+ROWS = 96
+
+
+def images(rows: int = ROWS) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (rows, 1, 28, 28), dtype=np.uint8)
+
+
+# -- who says how many --------------------------------------------------------------------------
+
+
+def test_what_is_asked_for_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (threads.VARIABLE, *threads.OTHERS):
+        monkeypatch.delenv(name, raising=False)
+    cores = threads.thread_count()
+    assert cores >= 1
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
+    assert threads.thread_count() == 7
+    monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
+    assert threads.thread_count() == 7
+    monkeypatch.setenv("OMP_NUM_THREADS", "6,2")
+    assert threads.thread_count() == 6
+    monkeypatch.setenv("HANDGRAD_THREADS", "5")
+    assert threads.thread_count() == 5
+    with threads.limited(4):
+        assert threads.thread_count() == 4
+        with threads.limited(3, deterministic=True):
+            assert (threads.thread_count(), threads.allowed()) == (1, 3)
+            assert threads.deterministic()
+        assert threads.thread_count() == 4
+        assert not threads.deterministic()
+    assert threads.thread_count() == 5
+    monkeypatch.setenv("HANDGRAD_THREADS", "many")
+    with pytest.raises(InvalidValueError, match="HANDGRAD_THREADS must be a whole number above 0"):
+        threads.thread_count()
+
+
+def test_a_limit_is_the_threads_own_that_asked() -> None:
+    seen: list[int] = []
+    with threads.limited(1000):
+        other = threading.Thread(target=lambda: seen.append(threads.thread_count()))
+        other.start()
+        other.join()
+    assert seen
+    assert seen != [1000]
+
+
+def test_blas_keeps_to_the_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = {"threads": 2}
+    functions: dict[str, Callable[..., Any]] = {
+        "get": lambda: now["threads"],
+        "set": lambda count: now.update(threads=count),
+    }
+    monkeypatch.setattr(threads, "blas_function", functions.get)
+    monkeypatch.delenv("HANDGRAD_THREADS", raising=False)
+    with threads.limited(3):
+        assert now["threads"] == 3
+        with threads.limited(3, deterministic=True):
+            assert now["threads"] == 1
+        assert now["threads"] == 3
+    assert now["threads"] == 2
+    with threads.limited():
+        assert now["threads"] == 2
+    monkeypatch.setenv("HANDGRAD_THREADS", "4")
+    with threads.limited():
+        assert now["threads"] == 4
+    with pytest.raises(KeyError), threads.limited(5):
+        raise KeyError
+    assert now["threads"] == 2
+
+
+def test_a_blas_that_cannot_be_told_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "blas_function", lambda _: None)
+    assert threads.blas_threads() is None
+    with threads.limited(2, deterministic=True):
+        assert threads.deterministic()
+
+
+def test_numpys_own_blas_can_be_told() -> None:
+    before = threads.blas_threads()
+    if before is None:
+        pytest.skip("not OpenBLAS")
+    with threads.limited(1):
+        assert threads.blas_threads() == 1
+    assert threads.blas_threads() == before
+
+
+class CountWorkers(Callback):
+    """The threads of plans, while training."""
+
+    def on_start(self, trainer: Trainer) -> None:
+        self.seen: set[int] = set()
+
+    def on_step(self, trainer: Trainer) -> None:
+        names = [thread for thread in threading.enumerate() if thread.name == "handgrad"]
+        self.seen.add(threads.allowed())
+        self.count = len(names)
+
+
+def test_a_trainer_and_predict_keep_to_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, int]] = []
+
+    class Seen(Workers):
+        def __init__(self, count: int, **options: Any) -> None:
+            super().__init__(count, **options)
+            made.append((self.count, self.at_once))
+
+    monkeypatch.setattr(choice, "Workers", Seen)
+    monkeypatch.setattr(choice, "WAIT", 0)
+    network = models.convnet()
+    Trainer(network, SoftmaxCrossEntropy(), Adam(), threads=3).fit(
+        images(), np.arange(ROWS) % 10, epochs=1, batch_size=48
+    )
+    assert set(made) == {(3, 3)}
+    made.clear()
+    network.predict(images(), threads=2)
+    assert set(made) == {(2, 2)}
+    made.clear()
+    Trainer(models.convnet(), SoftmaxCrossEntropy(), Adam(), threads=2, deterministic=True).fit(
+        images(), np.arange(ROWS) % 10, epochs=1, batch_size=48
+    )
+    assert set(made) == {(choice.PARTS, 2)}
+
+
+@pytest.mark.parametrize("wrong", [0, -1])
+def test_threads_are_counted_from_one(wrong: int) -> None:
+    with pytest.raises(InvalidValueError, match=r"^Trainer: threads must be at least 1, but is"):
+        Trainer(models.convnet(), SoftmaxCrossEntropy(), Adam(), threads=wrong)
+    with pytest.raises(InvalidValueError, match=r"^Network.predict: threads must be at least 1"):
+        models.convnet().predict(images(1), threads=wrong)
+    with pytest.raises(DtypeError, match=r"^Trainer: threads must be a whole number"):
+        Trainer(models.convnet(), SoftmaxCrossEntropy(), Adam(), threads=1.5)  # type: ignore[arg-type]
+
+
+# -- results that do not depend on it -----------------------------------------------------------
+
+
+def all_kinds() -> Network:
+    layers = [
+        *[Conv2d(8, 3, padding=1), BatchNorm(), Relu(), Conv2d(8, 3), Relu(), Flatten()],
+        *[Affine(50), LayerNorm(), Relu(), Affine(10)],
+    ]
+    return Network(layers, (1, 28, 28), seed=1)
+
+
+def trained(make: Callable[[], Network], count: int, *, deterministic: bool) -> Network:
+    network = make()
+    trainer = Trainer(
+        network, SoftmaxCrossEntropy(), Adam(0.001), threads=count, deterministic=deterministic
+    )
+    trainer.fit(images(), np.arange(ROWS) % 10, epochs=2, batch_size=36)
+    return network
+
+
+NETWORKS = [models.convnet, models.deep_conv_net, models.mlp, all_kinds]
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+def test_deterministic_training_is_the_same_with_any_number_of_threads(
+    make: Callable[[], Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "WAIT", 0)  # so that small networks have several workers as well
+    one, two, three = (trained(make, count, deterministic=True) for count in (1, 2, 3))
+    for name, array in one.params.items():
+        assert np.array_equal(array, two.params[name]), name
+        assert np.array_equal(array, three.params[name]), name
+    for name, array in one.state.items():
+        assert np.array_equal(array, two.state[name]), name
+
+
+@pytest.mark.parametrize("make", NETWORKS)
+def test_otherwise_they_are_the_same_to_rounding(
+    make: Callable[[], Network], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "WAIT", 0)
+    one, two = (trained(make, count, deterministic=False) for count in (1, 2))
+    for name, array in one.params.items():
+        np.testing.assert_allclose(array, two.params[name], rtol=0, atol=2e-3, err_msg=name)
+
+
+def test_the_reference_is_deterministic_too() -> None:
+    with use("reference"):
+        one, two = (trained(models.mlp, count, deterministic=True) for count in (1, 2))
+    for name, array in one.params.items():
+        assert np.array_equal(array, two.params[name]), name
+
+
+def test_a_state_knows_whether_it_was_deterministic() -> None:
+    def trainer(*, deterministic: bool) -> Trainer:
+        return Trainer(models.mlp(), SoftmaxCrossEntropy(), Adam(), deterministic=deterministic)
+
+    first = trainer(deterministic=True)
+    first.fit(images(), np.arange(ROWS) % 10, epochs=1, batch_size=32)
+    state = first.state()
+    assert state["deterministic"] is True
+    with pytest.raises(InvalidValueError, match="its deterministic was True, and here it is False"):
+        trainer(deterministic=False).fit(
+            images(), np.arange(ROWS) % 10, epochs=1, batch_size=32, resume=state
+        )
+
+
+# -- workers that take turns --------------------------------------------------------------------
+
+
+def test_only_so_many_workers_compute_at_once() -> None:
+    team = workers.Workers(4, at_once=2)
+    lock, now, most = threading.Lock(), 0, 0
+
+    def compute() -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+
+    def task(_: int) -> None:
+        compute()
+        team.wait()
+        compute()
+
+    team.run(task)
+    team.run(task)
+    assert most == 2
+
+
+def test_workers_that_take_turns_survive_an_error() -> None:
+    team = workers.Workers(3, at_once=1)
+
+    def task(worker: int) -> None:
+        if worker == 1:
+            raise ZeroDivisionError("planted")
+        team.wait()
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            team.run(task)
+    seen: list[int] = []
+    team.run(seen.append)
+    assert sorted(seen) == [0, 1, 2]
+
+
+def test_teams_are_equal_when_they_work_alike() -> None:
+    assert Workers(2) == Workers(2, at_once=2)
+    assert hash(Workers(2)) == hash(Workers(2, at_once=5))
+    assert Workers(2) != Workers(2, at_once=1)
+    assert Workers(2) != Workers(3)
+    assert Workers(2) != 2
+
+
+def test_workers_that_wait_use_no_processor() -> None:
+    team = workers.Workers(2)
+    team.run(lambda _: None)
+    before = time.process_time()
+
+    def task(worker: int) -> None:
+        if worker:
+            time.sleep(0.5)
+        team.wait()
+
+    team.run(task)
+    assert time.process_time() - before < 0.2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a fork with threads: yes
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_fork_may_train_on(deterministic: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(choice, "WAIT", 0)
+    network = models.convnet(seed=3)
+    trainer = Trainer(
+        network, SoftmaxCrossEntropy(), Adam(), threads=2, deterministic=deterministic
+    )
+
+    def train() -> None:
+        trainer.fit(images(), np.arange(ROWS) % 10, epochs=1, batch_size=48)
+
+    train()
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            train()
+            os.write(writing, network.params["conv2d_2.weight"].tobytes())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        trained_there = np.frombuffer(pipe.read(), np.float32)
+    os.waitpid(child, 0)
+    train()
+    assert np.array_equal(trained_there, network.params["conv2d_2.weight"].ravel())
+
+
+def test_threads_that_ask_for_different_limits_share_a_network() -> None:
+    network = models.convnet()
+    expected = network.predict(images(), batch_size=32)
+    with ThreadPoolExecutor(3) as pool:
+        for came in pool.map(
+            lambda count: network.predict(images(), batch_size=32, threads=count), [1, 2, 3] * 4
+        ):
+            assert np.array_equal(came, expected)
+
+
+def test_two_trainings_side_by_side_do_not_disturb_each_other() -> None:
+    def train(seed: int) -> np.ndarray:
+        network = models.convnet(seed=seed)
+        trainer = Trainer(
+            network, SoftmaxCrossEntropy(), Adam(), threads=1 + seed, deterministic=True
+        )
+        trainer.fit(images(), np.arange(ROWS) % 10, epochs=1, batch_size=48)
+        return network.params["conv2d_2.weight"]
+
+    alone = [train(0), train(1)]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(train, [0, 1]))
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))

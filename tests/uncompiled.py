@@ -96,10 +96,16 @@ def survivors(
             if mutant.name in (proven or {}):
                 continue
             with planted(mutant, makers):
-                try:
-                    for check in checks[mutant.function]:
-                        check()
-                except Exception:  # noqa: BLE001  (whatever it breaks with, it was noticed)
-                    continue
-            alive.append(f"{mutant.line}: {mutant.name}")
+                if not caught(checks[mutant.function]):
+                    alive.append(f"{mutant.line}: {mutant.name}")
     return alive
+
+
+def caught(checks: list[Callable[[], None]]) -> bool:
+    """Whether a check fails."""
+    try:
+        for check in checks:
+            check()
+    except Exception:  # noqa: BLE001  (whatever a mutant breaks with, it was noticed)
+        return True
+    return False

@@ -203,15 +203,15 @@ def test_mutants_are_caught() -> None:
     def pools() -> None:
         check_window_pools(python(windows.window_pools, 6, 2), np.float64, 6, 2)
 
-    def positions(tile: tuple[int, int, int], fresh: bool, pooled: bool) -> None:
+    def positions(tile: tuple[int, int, int], way: tuple[bool, bool]) -> None:
         function = python(windows.position_sums, *tile)
-        check_position_sums(function, np.float64, tile, fresh=fresh, pooled=pooled)
+        check_position_sums(function, np.float64, tile, fresh=way[0], pooled=way[1])
 
     checks: dict[str, list[Callable[[], None]]] = {
         "window_sums": [partial(sums, how) for how in HOWS],
         "window_pools": [pools],
         "position_sums": [
-            partial(positions, tile, *way) for tile in ((2, 2, 2), (1, 2, 1)) for way in WAYS
+            partial(positions, tile, way) for tile in ((2, 2, 2), (1, 2, 1)) for way in WAYS
         ],
     }
     alive = survivors(windows, checks, {}, proven=PROVEN)

@@ -298,7 +298,7 @@ def test_workers_that_wait_use_no_processor() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a fork with threads: yes
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_a_fork_may_train_on(deterministic: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+def test_a_fork_may_train_on(monkeypatch: pytest.MonkeyPatch, *, deterministic: bool) -> None:
     monkeypatch.setattr(choice, "WAIT", 0)
     network = models.convnet(seed=3)
     trainer = Trainer(

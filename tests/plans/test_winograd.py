@@ -83,9 +83,7 @@ def check_transform_weights(dtype: Any, *, turned: bool, lanes: int | None = Non
     weight = rng.normal(size=(3, 2, 3, 3)).astype(dtype)
     padded = (unit, 2 * unit) if unit > 2 else (4, 6)
     out = np.zeros(36 * padded[0] * padded[1], dtype)
-    steps, rows, columns = ((18, 9), 3, 2) if not turned else ((18, 9), 3, 2)
-    if not turned:
-        steps, rows, columns = (9, 18), 2, 3
+    steps, rows, columns = ((18, 9), 3, 2) if turned else ((9, 18), 2, 3)
     matrix = winograd.WEIGHTS.astype(dtype)
     flat = weight.reshape(-1)
     winograd.transform_weights(1, rows, flat, steps, columns, turned, matrix, out, padded)
@@ -182,7 +180,7 @@ def check_gradients(dtype: Any, *, pooled: bool, wide: bool, lanes: int | None =
             k = numbers[n, i, j, f]
             full[n, 2 * i + k // 2, 2 * j + k % 2, f] = dy.view[n, i, j, f]
     per_image = -(-height // 4) * -(-width // 4)
-    planes = tuple(BLOCK * per_image * c + 5 for c in (channels, filters))
+    planes = (BLOCK * per_image * channels + 5, BLOCK * per_image * filters + 5)
     total = np.random.default_rng(4).normal(size=(2, 36 * channels * filters)).astype(dtype)
     for worker, (lo, hi) in enumerate(((LO, HI), (0, LO))):  # the first has two blocks
         room = np.random.default_rng(5).normal(size=36 * sum(planes)).astype(dtype)
@@ -325,7 +323,7 @@ PROVEN: dict[str, str] = {
 
 def test_winograd_s_transforms_are_those_of_the_paper() -> None:
     """The factored matrices of the compiled tiles, and the whole ones that stand for them here."""
-    from handgrad.kernels import patches  # noqa: PLC0415
+    from handgrad.kernels import patches
 
     inputs = np.array(patches.INPUT_SUMS) @ np.array(patches.INPUT_TERMS)
     outputs = np.array(patches.OUTPUT_SUMS) @ np.array(patches.OUTPUT_TERMS)

@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 # (Numba's and llvmlite's compiler interfaces have no types.)
-"""What tiles of images can do besides sums: max-pooling, and the transforms of Winograd's products.
+"""What tiles of images can do besides sums: max-pooling, transposing, and Winograd's transforms.
 
 All happens between registers: position (i, j) of a tile is a register for itself (or `vectors` of
 them), so what belongs to neighbouring positions is computed from whole registers, channel by
@@ -18,7 +18,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from handgrad.kernels.tiles import TileType, Writer, intrinsic
+from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic, lanes
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -120,12 +120,12 @@ def largest(writer: Writer, value: Any) -> tuple[TileType, list[Any], list[Any]]
     """The pooled tile's type and registers, and the winners' numbers as registers of bytes."""
     tile, builder = writer.tile, writer.builder
     small = TileType(tile.lines // 2, tile.width // 2, tile.vectors, tile.dtype)
-    places = {(i, j, v): k for k, i, j, v in tile.each()}
+    places = {place: k for k, place in tile.each()}
     registers = writer.read(value)
     byte = ir.VectorType(ir.IntType(8), tile.lanes)
     values: list[Any] = []
     winners: list[Any] = []
-    for _, i, j, v in small.each():
+    for _, (i, j, v) in small.each():
         best = registers[places[2 * i, 2 * j, v]]
         winner = ir.Constant(byte, [0] * tile.lanes)
         for number in range(1, 4):
@@ -164,7 +164,7 @@ def tile_store_winners(
         value, array, first, down, right = arguments
         result, _, winners = largest(Writer(context, builder, tile), value)
         writer = Writer(context, builder, result)
-        for k, *at in result.each():
+        for k, at in result.each():
             place = writer.address(winner, array, writer.place(first, down, right, at))
             pointer = builder.bitcast(place, winners[k].type.as_pointer())
             builder.store(winners[k], pointer).align = 1
@@ -183,9 +183,10 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         writer, (value, array, first, down, right) = Writer(context, builder, tile), arguments
-        byte, zero, registers = ir.VectorType(ir.IntType(8), tile.lanes), writer.number(0), {}
+        registers: dict[tuple[int, int, int], Any] = {}
+        byte, zero = ir.VectorType(ir.IntType(8), tile.lanes), writer.number(0)
         values = writer.read(value)
-        for k, *at in tile.each():
+        for k, at in tile.each():
             place = writer.address(winner, array, writer.place(first, down, right, at))
             codes = builder.load(builder.bitcast(place, byte.as_pointer()))
             codes.align = 1
@@ -193,8 +194,70 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
                 won = builder.icmp_unsigned("==", codes, ir.Constant(byte, [number] * tile.lanes))
                 i, j = 2 * at[0] + number // 2, 2 * at[1] + number % 2
                 registers[i, j, at[2]] = builder.select(won, values[k], zero)
-        return Writer(context, builder, large).tile_of(
-            [registers[i, j, v] for _, i, j, v in large.each()]
-        )
+        return Writer(context, builder, large).tile_of([registers[at] for _, at in large.each()])
 
     return large(tile, winner, start, line, step), write
+
+
+# -- sums over winners, and transposing ---------------------------------------------------------
+
+
+@intrinsic
+def tile_add_scaled(
+    typing: Any, tile: Any, d: Any, place: Any, x: Any, start: Any, line: Any, step: Any
+) -> Any:
+    """Give tile + (the one number d[place]) times (what lies at its positions in x)."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, ds, d_at, xs, first, down, right) = (
+            Writer(context, builder, tile),
+            arguments,
+        )
+        number = writer.splat(writer.address(d, ds, d_at))
+        sums = writer.read(value)
+        for k, at in tile.each():
+            there = writer.load(writer.address(x, xs, writer.place(first, down, right, at)))
+            sums[k] = writer.fma(number, there, sums[k])
+        return writer.tile_of(sums)
+
+    return tile(tile, d, place, x, start, line, step), write
+
+
+@intrinsic
+def tile_square(typing: Any, x: Any, start: Any, step: Any) -> Any:
+    """Give a tile of as many positions as a register has numbers: `tile_load` for transposing."""
+    tile = TileType(1, lanes(x.dtype.bitwidth // 8), 1, x.dtype)
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (array, first, right) = Writer(context, builder, tile), arguments
+        places = [writer.place(first, I64(0), right, (0, i, 0)) for i in range(tile.width)]
+        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
+
+    return tile(x, start, step), write
+
+
+@intrinsic
+def tile_transpose(typing: Any, tile: Any) -> Any:
+    """Give a tile of as many registers as each has numbers with rows and columns exchanged.
+
+    In steps of 1, 2, 4, …: two registers that far apart exchange the halves of their blocks.
+    """
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer = Writer(context, builder, tile)
+        registers, width = writer.read(arguments[0]), tile.lanes
+        step = 1
+        while step < width:
+            low = [i if not i & step else width + i - step for i in range(width)]
+            high = [i + step if not i & step else width + i for i in range(width)]
+            masks = [ir.Constant(ir.VectorType(I32, width), order) for order in (low, high)]
+            for i in range(width):
+                if not i & step:
+                    pair = registers[i], registers[i + step]
+                    registers[i], registers[i + step] = (
+                        builder.shuffle_vector(*pair, mask) for mask in masks
+                    )
+            step *= 2
+        return writer.tile_of(registers)
+
+    return tile(tile), write

@@ -73,10 +73,10 @@ class TileType(types.Type):
         self.vector = ir.VectorType(element, self.lanes)
         super().__init__(name=f"Tile({lines} x {width} x {vectors}, {dtype})")
 
-    def each(self) -> list[tuple[int, int, int, int]]:
-        """(number, line, position, vector) of every register."""
+    def each(self) -> list[tuple[int, tuple[int, int, int]]]:
+        """(number, (line, position, vector)) of every register."""
         order = product(range(self.lines), range(self.width), range(self.vectors))
-        return [(number, *place) for number, place in enumerate(order)]
+        return list(enumerate(order))
 
 
 @register_model(TileType)
@@ -177,7 +177,7 @@ def tile_bias(typing: Any, lines: Any, width: Any, vectors: Any, bias: Any, star
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         writer, (*_, array, first) = Writer(context, builder, tile), arguments
         row = writer.row(bias, array, first)
-        return writer.tile_of([row[v] for _, _, _, v in tile.each()])
+        return writer.tile_of([row[v] for _, (_, _, v) in tile.each()])
 
     return tile(lines, width, vectors, bias, start), write
 
@@ -205,23 +205,10 @@ def tile_load(
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         writer, (*_, array, first, down, right) = Writer(context, builder, tile), arguments
-        places = [writer.place(first, down, right, at) for _, *at in tile.each()]
+        places = [writer.place(first, down, right, at) for _, at in tile.each()]
         return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
 
     return tile(lines, width, vectors, x, start, line, step), write
-
-
-@intrinsic
-def tile_square(typing: Any, x: Any, start: Any, step: Any) -> Any:
-    """Give a tile of as many positions as a register has numbers: `tile_load` for transposing."""
-    tile = TileType(1, lanes(x.dtype.bitwidth // 8), 1, x.dtype)
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (array, first, right) = Writer(context, builder, tile), arguments
-        places = [writer.place(first, I64(0), right, (0, i, 0)) for i in range(tile.width)]
-        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
-
-    return tile(x, start, step), write
 
 
 @intrinsic(prefer_literal=True)
@@ -237,7 +224,8 @@ def tile_fma(
         )
         weights = writer.row(w, ws, w_first)
         sums = writer.read(value)
-        for k, i, j, v in tile.each():
+        number: Any = None
+        for k, (i, j, v) in tile.each():
             if v == 0:
                 place = writer.place(first, down, right, (i, j, 0))
                 number = writer.splat(writer.address(x, xs, place))
@@ -245,27 +233,6 @@ def tile_fma(
         return writer.tile_of(sums)
 
     return tile(tile, x, start, line, step, w, w_start), write
-
-
-@intrinsic(prefer_literal=True)
-def tile_add_scaled(
-    typing: Any, tile: Any, d: Any, place: Any, x: Any, start: Any, line: Any, step: Any
-) -> Any:
-    """Give tile + (the one number d[place]) times (what lies at its positions in x)."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (value, ds, d_at, xs, first, down, right) = (
-            Writer(context, builder, tile),
-            arguments,
-        )
-        number = writer.splat(writer.address(d, ds, d_at))
-        sums = writer.read(value)
-        for k, *at in tile.each():
-            there = writer.load(writer.address(x, xs, writer.place(first, down, right, at)))
-            sums[k] = writer.fma(number, there, sums[k])
-        return writer.tile_of(sums)
-
-    return tile(tile, d, place, x, start, line, step), write
 
 
 @intrinsic
@@ -276,7 +243,7 @@ def tile_add(typing: Any, tile: Any, bias: Any, start: Any) -> Any:
         writer, (value, array, first) = Writer(context, builder, tile), arguments
         row = writer.row(bias, array, first)
         sums = writer.read(value)
-        return writer.tile_of([builder.fadd(sums[k], row[v]) for k, _, _, v in tile.each()])
+        return writer.tile_of([builder.fadd(sums[k], row[v]) for k, (_, _, v) in tile.each()])
 
     return tile(tile, bias, start), write
 
@@ -304,7 +271,7 @@ def tile_keep(typing: Any, tile: Any, m: Any, start: Any, line: Any, step: Any) 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         writer, (value, masks, first, down, right) = Writer(context, builder, tile), arguments
         zero, kept = writer.number(0), writer.read(value)
-        for k, *at in tile.each():
+        for k, at in tile.each():
             mask = writer.load(writer.address(m, masks, writer.place(first, down, right, at)))
             positive = builder.fcmp_ordered(">", mask, zero)
             kept[k] = builder.select(positive, kept[k], zero)
@@ -320,36 +287,9 @@ def tile_store(typing: Any, tile: Any, y: Any, start: Any, line: Any, step: Any)
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         writer, (value, array, first, down, right) = Writer(context, builder, tile), arguments
         registers = writer.read(value)
-        for k, *at in tile.each():
+        for k, at in tile.each():
             place = writer.place(first, down, right, at)
             writer.store(registers[k], writer.address(y, array, place))
         return context.get_dummy_value()
 
     return types.void(tile, y, start, line, step), write
-
-
-@intrinsic
-def tile_transpose(typing: Any, tile: Any) -> Any:
-    """Give a tile of as many registers as each has numbers with rows and columns exchanged.
-
-    In steps of 1, 2, 4, …: two registers that far apart exchange the halves of their blocks.
-    """
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer = Writer(context, builder, tile)
-        registers, width = writer.read(arguments[0]), tile.lanes
-        step = 1
-        while step < width:
-            low = [i if not i & step else width + i - step for i in range(width)]
-            high = [i + step if not i & step else width + i for i in range(width)]
-            masks = [ir.Constant(ir.VectorType(I32, width), order) for order in (low, high)]
-            for i in range(width):
-                if not i & step:
-                    pair = registers[i], registers[i + step]
-                    registers[i], registers[i + step] = (
-                        builder.shuffle_vector(*pair, mask) for mask in masks
-                    )
-            step *= 2
-        return writer.tile_of(registers)
-
-    return tile(tile), write

@@ -1,6 +1,6 @@
-"""What the functions of `tiles.py` and `patches.py` mean, in NumPy: a tile is an array
-(lines, width, columns).
+"""What the functions of `tiles.py` and `patches.py` mean, in NumPy.
 
+A tile is an array (lines, width, columns).
 Kernels that are tested without their compiler (mutants, above all) run on these.
 """
 
@@ -31,7 +31,7 @@ OUTPUT = np.array(
 GRADIENT = OUTPUT.T
 
 
-def tile_lanes(x: Array) -> int:
+def tile_lanes(_x: Array) -> int:
     """How many of x's numbers a register holds."""
     return LANES
 

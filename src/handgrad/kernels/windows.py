@@ -154,7 +154,7 @@ def window_pools(width: int, vectors: int) -> Any:
 
 
 @cache
-def position_sums(lines: int, width: int, vectors: int) -> Any:
+def position_sums(lines: int, width: int, vectors: int) -> Any:  # noqa: C901  (as above)
     """Make the function for tiles of `lines` kernel rows × `width` numbers × `vectors` registers.
 
         dweight[k, r, c, f] += Σ over images lo … hi − 1 and positions of x · dy, first ≤ c < last.
@@ -166,7 +166,7 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:
     """
 
     @compiled
-    def sums(
+    def sums(  # noqa: C901
         lo: int,
         hi: int,
         x: Array,
@@ -211,7 +211,7 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:
                             for i in range(height):
                                 at = x_k + i * x_at[2] + c
                                 place = start + i * row + f
-                                for j in range(positions):
+                                for _ in range(positions):
                                     tile = tile_fma(tile, x, at, row_step, 1, d, place)
                                     at += x_at[3]
                                     place += step

@@ -13,8 +13,9 @@ from typing import Any
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
+from handgrad.kernels.patches import tile_add_scaled
 from handgrad.kernels.places import Four, Three
-from handgrad.kernels.tiles import tile_add_scaled, tile_lanes, tile_load, tile_store
+from handgrad.kernels.tiles import tile_lanes, tile_load, tile_store
 
 
 @cache
@@ -60,7 +61,7 @@ def winner_sums(lines: int, vectors: int) -> Any:
                             code = (n * height + i) * width * channels + f
                             d = dy_at[0] + n * dy_at[1] + i * dy_at[2] + f
                             at = x_at[0] + n * x_at[1] + (2 * i + line) * row + c
-                            for j in range(width):
+                            for _ in range(width):
                                 k = int(winner[code])
                                 place = at + (k >> 1) * row + (k & 1) * pixel
                                 tile = tile_add_scaled(tile, dy, d, x, place, row, 0)

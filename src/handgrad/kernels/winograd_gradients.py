@@ -29,8 +29,8 @@ from handgrad.kernels.winograd import tiles_in
 
 # The last transform, Aᵀ m A, with the factors of G taken along (they would cost time before).
 A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]])
-A = A * [1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1]
-SUMS = np.kron(A, A)  # (9, 36)
+FACTORS = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1])
+SUMS = np.kron(A * FACTORS, A * FACTORS)  # (9, 36)
 
 
 @compiled

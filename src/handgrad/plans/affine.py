@@ -1,7 +1,5 @@
 """Affine layers as a stage, on the weights where they are."""
 
-from typing import Any
-
 import numpy as np
 
 from handgrad.checks import Array

@@ -1,7 +1,7 @@
 """A plan: one network's whole step, compiled, on buffers that are kept from step to step."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handgrad.checks import Array
 from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
@@ -202,7 +202,8 @@ def is_halving(layer: Layer) -> bool:
     """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
     if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
         return False
-    return pair(layer.kernel) == pair(layer.stride or layer.kernel) == (2, 2)
+    options: Any = layer
+    return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
 
 
 def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
@@ -214,19 +215,21 @@ def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
         stage.masks_dx = source.dy_masked = True
 
 
+PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
+    Rescale: RescaleStage,
+    Relu: ReluStage,
+    BatchNorm: BatchNormStage,
+}
+
+
 def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
-    kind = type(layer)
-    if kind is Rescale:
-        return RescaleStage(context, layer, name)
-    if kind is Dropout and len(layer.input_shape) == 1:
-        return DropoutStage(context, layer, name)
-    if kind is Relu:
-        return ReluStage(context, layer, name)
+    kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
+    features = len(layer.input_shape) == 1
     if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
-        return MaxPoolStage(context, layer, name)
-    if kind is BatchNorm:
-        return BatchNormStage(context, layer, name)
-    if kind is Flatten and len(layer.input_shape) == 3:
-        return FlattenStage(context, layer, name)
-    return LayerStage(context, layer, name)
+        kind = MaxPoolStage
+    elif type(layer) is Dropout and features:
+        kind = DropoutStage
+    elif type(layer) is Flatten and not features:
+        kind = FlattenStage
+    return kind(context, layer, name)

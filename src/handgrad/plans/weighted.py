@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.checks import Array
 from handgrad.kernels import images
 from handgrad.kernels.places import Five, Four
 from handgrad.kernels.tiles import REGISTERS, lanes
@@ -43,7 +44,10 @@ class WeightedStage(Stage):
         relu: whether ReLU is applied to the output before it is stored.
         masks_dx: whether x is the output of such a ReLU: then dx is 0 where x is not positive.
         dy_masked: whether the stage after this one does that for this one's ReLU.
+        dbias: each worker's part of the bias's gradient.
     """
+
+    dbias: Array
 
     def __init__(self, context: Context, layer: Layer, name: str, *, relu: bool) -> None:
         super().__init__(context, layer, name)

@@ -10,7 +10,7 @@ from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
-from handgrad.plans.convolution import NOBODY, ConvStage
+from handgrad.plans.convolution import ConvStage
 from handgrad.plans.stages import Context, Pair, image_shape, pair
 from handgrad.plans.weighted import windows_of
 

@@ -112,7 +112,7 @@ def test_what_is_no_failure_of_the_plan_passes(
 def test_a_mistake_of_the_callers_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "SMALL", 0)
     network = make_network()
-    monkeypatch.setattr(Dropout, "forward", fail(ZeroDivisionError("in a layer")))
+    monkeypatch.setattr(Dropout, "draw", fail(ZeroDivisionError("in a layer")))
     with pytest.raises(ZeroDivisionError, match="in a layer"):
         train(network)
     assert not backend_module._failures

@@ -1,8 +1,7 @@
 """Sums over windows against their definition: compiled, in Python on NumPy's tiles, as mutants."""
 
-import ast
 from collections.abc import Callable
-from types import FunctionType
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,28 +9,11 @@ import pytest
 
 pytest.importorskip("numba")
 
-from handgrad.kernels import images, tiles, tiles_in_numpy, windows
-from mutate import Mutant, functions_of, mutants_of
+from handgrad.kernels import images, tiles, windows
+from uncompiled import survivors, uncompiled
 
 DTYPES = (np.float32, np.float64)
 Kernel = Callable[..., None]
-
-
-def tiles_for(dtype: Any) -> dict[str, Any]:
-    """The functions on tiles in NumPy, with tiles as wide as the compiled ones of this dtype."""
-    lanes = tiles.lanes(np.dtype(dtype).itemsize)
-    tiles_in_numpy.LANES = lanes
-    names = {
-        name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")
-    }
-    return {**names, "tile_lanes": lambda _: lanes}
-
-
-def both(function: Any, dtype: Any) -> tuple[Kernel, Kernel]:
-    """A compiled function, and the Python that it was made from, its tiles in NumPy."""
-    python: FunctionType = function.py_func
-    names = {**python.__globals__, **tiles_for(dtype)}
-    return function, FunctionType(python.__code__, names, closure=python.__closure__)
 
 
 def flat(rng: np.random.Generator, size: int, dtype: Any) -> np.ndarray:
@@ -44,10 +26,12 @@ class Geometry:
     stride, dilation, kernel = (2, 1), (1, 2), (2, 3)
     count, channels = 3, 4
 
-    def __init__(self, dtype: Any, vectors: int, rows: int) -> None:
+    def __init__(
+        self, dtype: Any, vectors: int, width: int, *, height: int = 2, tail: int = 0
+    ) -> None:
         rng = np.random.default_rng(0)
-        self.filters = 2 * vectors * tiles.lanes(np.dtype(dtype).itemsize)
-        self.y_shape = (2, max(5, rows + 1))
+        self.filters = 2 * vectors * tiles.lanes(np.dtype(dtype).itemsize) + tail
+        self.y_shape = (height, max(7, width + 3))
         height = (self.y_shape[0] - 1) * self.stride[0] + self.dilation[0] * 1 + 1
         width = (self.y_shape[1] - 1) * self.stride[1] + self.dilation[1] * 2 + 1
         self.x = flat(rng, self.count * height * width * self.channels + 3, dtype)
@@ -75,8 +59,8 @@ class Geometry:
         return [(2, i, j) for i in range(height) for j in range(width)]  # the third image alone
 
 
-def check_window_sums(function: Kernel, dtype: Any, rows: int, vectors: int, how: int) -> None:
-    g = Geometry(dtype, vectors, rows)
+def check_window_sums(function: Kernel, dtype: Any, width: int, vectors: int, how: int) -> None:
+    g = Geometry(dtype, vectors, width, tail=1)
     mask = flat(np.random.default_rng(1), g.y.size + 9, dtype)
     m_at = (g.y_at[0] + 4, *g.y_at[1:])
     expected = g.y.copy()
@@ -102,18 +86,66 @@ def check_window_sums(function: Kernel, dtype: Any, rows: int, vectors: int, how
     np.testing.assert_allclose(y, expected, tolerance, tolerance)
 
 
-def check_position_sums(function: Kernel, dtype: Any, rows: int, vectors: int) -> None:
-    g = Geometry(dtype, vectors, rows)
-    dy = flat(np.random.default_rng(1), g.y.size, dtype)
+def check_window_pools(function: Kernel, dtype: Any, width: int, vectors: int) -> None:
+    """Sums over windows with ReLU, pooled 2 × 2."""
+    g = Geometry(dtype, vectors, width, height=4)
+    rows, positions = 2, g.y_shape[1] // 2
+    mine = (5, 2000, 900, g.filters + 1)
+    y = np.zeros(5 + 3 * 2000, dtype)
+    winner = np.full(3 * rows * positions * g.filters, 9, np.uint8)
+    expected, numbers = y.copy(), winner.copy().reshape(3, rows, positions, g.filters)
+    weight = g.weight.reshape(2, 3, g.channels, g.filters)
+    for i, j in np.ndindex(rows, positions):
+        four: list[Any] = []
+        for number in range(4):
+            total = g.bias.astype(float)
+            for k in range(2):
+                for r in range(3):
+                    at = g.x_index(2, 2 * i + number // 2, 2 * j + number % 2, k, r)
+                    total = total + g.x[at : at + g.channels].astype(float) @ weight[k, r]
+            four.append(total)
+        start = 5 + 2 * 2000 + i * 900 + j * (g.filters + 1)
+        expected[start : start + g.filters] = np.maximum(np.max(four, axis=0), 0)
+        numbers[2, i, j] = np.argmax(four, axis=0)
+    size = (rows, positions, g.filters)
+    function(2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, mine, size, winner)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(y, expected, tolerance, tolerance)
+    np.testing.assert_array_equal(winner.reshape(numbers.shape), numbers)
+
+
+def check_position_sums(
+    function: Kernel, dtype: Any, tile: tuple[int, int, int], *, fresh: bool, pooled: bool
+) -> None:
+    _, width, vectors = tile
+    g = Geometry(dtype, vectors, 4, height=6, tail=int(fresh))
+    rng = np.random.default_rng(1)
+    dy = flat(rng, g.y.size, dtype)
     came = flat(np.random.default_rng(2), g.weight.size, dtype)
     expected = came.reshape(2, 3, g.channels, g.filters).astype(float)
+    if fresh:
+        expected[:, :, : 2 * width] = 0
+    height, positions = g.y_shape
+    size, winner, full = (height, positions, g.filters), np.zeros(0, np.uint8), dy
+    if pooled:  # dy's first positions are those behind a 2 × 2 max-pool
+        size = (6, 6, g.filters)
+        winner = rng.integers(0, 4, size=(3, 3, 3, g.filters)).astype(np.uint8)
+        full = np.zeros_like(dy)
+        for n, i, j, f in np.ndindex(winner.shape):
+            k = int(winner[n, i, j, f])
+            place = g.y_index(n, 2 * i + k // 2, 2 * j + k % 2) + f
+            full[place] = dy[g.y_index(n, i, j) + f]
     for n, i, j in g.positions():
-        d = dy[g.y_index(n, i, j) :][: g.filters].astype(float)
+        d = full[g.y_index(n, i, j) :][: g.filters].astype(float)
         for k in range(2):
             for r in range(3):
                 x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
-                expected[k, r, 1:3] += np.outer(x[1:3], d)
-    function(2, 3, g.x, g.x_at, g.window, 1, 3, dy, g.y_at, g.size, came)
+                expected[k, r, : 2 * width] += np.outer(x[: 2 * width], d)
+    spread = flat(rng, 36 * g.filters, dtype)
+    function(
+        *(2, 3, g.x, g.x_at, g.window, 0, 2 * width, dy, g.y_at, size, came, fresh),
+        *(winner.reshape(-1), spread),
+    )
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
     np.testing.assert_allclose(came, expected.ravel(), tolerance, tolerance)
 
@@ -121,46 +153,76 @@ def check_position_sums(function: Kernel, dtype: Any, rows: int, vectors: int) -
 HOWS = (windows.PLAIN, windows.RELU, windows.MASKED)
 
 
+TILES = [(1, 2, 1), (2, 2, 1), (1, 2, 2)]
+WAYS = [(False, False), (True, False), (False, True)]  # fresh, pooled
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (4, 1), (8, 2)])
+@pytest.mark.parametrize(("width", "vectors"), [(4, 1), (8, 2), (1, 1)])
 @pytest.mark.parametrize("how", HOWS)
-def test_window_sums(dtype: Any, rows: int, vectors: int, how: int) -> None:
-    for function in both(windows.window_sums(rows, vectors), dtype):
-        check_window_sums(function, dtype, rows, vectors, how)
+def test_window_sums(dtype: Any, width: int, vectors: int, how: int) -> None:
+    function = windows.window_sums(width, vectors)
+    check_window_sums(function, dtype, width, vectors, how)
+    if width > 1:
+        with uncompiled(tiles.lanes(np.dtype(dtype).itemsize)):
+            check_window_sums(function.py_func, dtype, width, vectors, how)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("rows", "vectors"), [(1, 1), (2, 1), (2, 2)])
-def test_position_sums(dtype: Any, rows: int, vectors: int) -> None:
-    for function in both(windows.position_sums(rows, vectors), dtype):
-        check_position_sums(function, dtype, rows, vectors)
+@pytest.mark.parametrize(("width", "vectors"), [(4, 1), (4, 2)])
+def test_window_pools(dtype: Any, width: int, vectors: int) -> None:
+    function = windows.window_pools(width, vectors)
+    check_window_pools(function, dtype, width, vectors)
+    with uncompiled(tiles.lanes(np.dtype(dtype).itemsize)):
+        check_window_pools(function.py_func, dtype, width, vectors)
 
 
-def caught(mutant: Mutant) -> bool:
-    """Whether a mutant's function, made for small tiles, differs from its definition."""
-    try:
-        make: Any = mutant.build()
-        make.__globals__.update(tiles_for(np.float64))
-        if mutant.function == "window_sums":
-            for how in HOWS:
-                check_window_sums(make(2, 2), np.float64, 2, 2, how)
-        else:
-            check_position_sums(make(2, 2), np.float64, 2, 2)
-    except Exception:  # noqa: BLE001  (whatever a mutant breaks with, it was noticed)
-        return True
-    return False
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize(("fresh", "pooled"), WAYS)
+def test_position_sums(
+    dtype: Any, tile: tuple[int, int, int], *, fresh: bool, pooled: bool
+) -> None:
+    function = windows.position_sums(*tile)
+    check_position_sums(function, dtype, tile, fresh=fresh, pooled=pooled)
+    with uncompiled(tiles.lanes(np.dtype(dtype).itemsize)):
+        check_position_sums(function.py_func, dtype, tile, fresh=fresh, pooled=pooled)
+
+
+def python(make: Any, *tile: int) -> Any:
+    """The Python function for a tile, made by a mutant or by the compiled original."""
+    function = make(*tile)
+    return getattr(function, "py_func", function)
 
 
 def test_mutants_are_caught() -> None:
-    mutants: list[Mutant] = []
-    for function in functions_of(windows):
-        for node in ast.walk(function):
-            if isinstance(node, ast.FunctionDef):
-                node.decorator_list = []
-        mutants += mutants_of(windows, function)
-    survivors = [f"{mutant.line}: {mutant.name}" for mutant in mutants if not caught(mutant)]
-    assert len(mutants) > 50
-    assert not survivors, f"{len(survivors)} of {len(mutants)} survive:\n" + "\n".join(survivors)
+    def sums(how: int) -> None:
+        make = windows.window_sums
+        check_window_sums(python(make, 2, 2), np.float64, 2, 2, how)
+
+    def pools() -> None:
+        check_window_pools(python(windows.window_pools, 6, 2), np.float64, 6, 2)
+
+    def positions(tile: tuple[int, int, int], way: tuple[bool, bool]) -> None:
+        function = python(windows.position_sums, *tile)
+        check_position_sums(function, np.float64, tile, fresh=way[0], pooled=way[1])
+
+    checks: dict[str, list[Callable[[], None]]] = {
+        "window_sums": [partial(sums, how) for how in HOWS],
+        "window_pools": [pools],
+        "position_sums": [
+            partial(positions, tile, way) for tile in ((2, 2, 2), (1, 2, 1)) for way in WAYS
+        ],
+    }
+    alive = survivors(windows, checks, {}, proven=PROVEN)
+    assert not alive, "\n".join(alive)
+
+
+AGAIN = "tiles that overlap more compute the same again"
+PROVEN: dict[str, str] = {
+    "window_pools: keep the right side: for start in range(0, positions, 2):": AGAIN,
+    "window_pools: 3 for 2: for start in range(0, positions, width // 3):": AGAIN,
+}
 
 
 def test_nan_passes_through_relu_and_max_pool() -> None:

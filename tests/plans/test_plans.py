@@ -171,6 +171,26 @@ def test_random_networks(seed: int) -> None:
     check_plan(network, int(rng.integers(1, 9)), workers=int(rng.integers(1, 4)), seed=seed)
 
 
+def random_small_windows(rng: np.random.Generator) -> tuple[list[Layer], tuple[int, ...]]:
+    """3 × 3 convolutions of many channels, with ReLU and pooling here and there."""
+    layers: list[Layer] = []
+    for _ in range(int(rng.integers(2, 5))):
+        filters, padding = int(rng.integers(4, 40)), tuple(int(p) for p in rng.integers(0, 3, 2))
+        layers.append(Conv2d(filters, 3, padding=padding, bias=bool(rng.integers(2))))
+        extra: list[Layer] = [Relu(), MaxPool2d(2), BatchNorm()]
+        layers += extra[: rng.integers(0, 3)] if rng.integers(4) else extra[::-1]
+    shape = (int(rng.integers(1, 20)), int(rng.integers(33, 45)), int(rng.integers(33, 45)))
+    return [*layers, Flatten(), Affine(int(rng.integers(2, 40)))], shape
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_networks_of_small_windows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layers, shape = random_small_windows(rng)
+    network = Network(layers, shape, dtype="float64", seed=seed)
+    check_plan(network, int(rng.integers(3, 9)), workers=int(rng.integers(1, 4)), seed=seed)
+
+
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5, 7, 11])
 def test_every_kernel_size(kernel: int) -> None:
     layers = [Conv2d(4, kernel, padding=kernel // 2), Relu(), Conv2d(3, kernel), Flatten()]

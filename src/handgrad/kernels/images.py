@@ -8,22 +8,23 @@ lo … hi − 1 of a batch. Sums are added to what `total` holds already.
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
-from handgrad.kernels.windows import Four, Three
-
-Two = tuple[int, int]
+from handgrad.kernels.patches import tile_square, tile_transpose
+from handgrad.kernels.places import Four, Three, Two
+from handgrad.kernels.tiles import tile_add, tile_lanes, tile_load, tile_store
 
 
 @compiled
 def channel_sums(lo: int, hi: int, x: Array, x_at: Four, size: Three, total: Array) -> None:
-    """total[c] += Σ x over images and positions."""
+    """total[c] += Σ x over images and positions; whole registers of channels."""
     height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for j in range(width):
-                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
-                values = x[start : start + channels]
-                for c in range(channels):
-                    total[c] += values[c]
+    for c in range(0, channels, tile_lanes(x)):
+        tile = tile_load(1, 1, 1, total, c, 0, 0)
+        for n in range(lo, hi):
+            for i in range(height):
+                at = x_at[0] + n * x_at[1] + i * x_at[2] + c
+                for j in range(width):
+                    tile = tile_add(tile, x, at + j * x_at[3])
+        tile_store(tile, total, c, 0, 0)
 
 
 @compiled
@@ -235,3 +236,51 @@ def max_pool_dx(
                     else:
                         for c in range(channels):
                             out[c] = d[c] * (who[c] == k)
+
+
+@compiled
+def transpose(rows: Two, columns: Two, x: Array, x_at: Two, y: Array, y_at: Two) -> None:
+    """y[c, r] = x[r, c] for rows and columns `first` … `last` − 1; `at` is (start, step of a row).
+
+    Squares of whole registers, and what is left number by number.
+    """
+    lanes = tile_lanes(x)
+    whole_rows = rows[1] - (rows[1] - rows[0]) % lanes
+    whole_columns = columns[1] - (columns[1] - columns[0]) % lanes
+    for r in range(rows[0], whole_rows, lanes):
+        for c in range(columns[0], whole_columns, lanes):
+            square = tile_square(x, x_at[0] + r * x_at[1] + c, x_at[1])
+            tile_store(tile_transpose(square), y, y_at[0] + c * y_at[1] + r, 0, y_at[1])
+    for r in range(rows[0], rows[1]):
+        first = whole_columns if r < whole_rows else columns[0]
+        for c in range(first, columns[1]):
+            y[y_at[0] + c * y_at[1] + r] = x[x_at[0] + r * x_at[1] + c]
+
+
+@compiled
+def flatten(lo: int, hi: int, x: Array, x_at: Four, size: Three, y: Array, y_at: Four) -> None:
+    """Write images as features in the public order, (channel, row, position).
+
+    The images have no border: an image's positions lie side by side.
+    """
+    positions, channels = size[0] * size[1], size[2]
+    for n in range(lo, hi):
+        image, features = (x_at[0] + n * x_at[1], x_at[3]), (y_at[0] + n * y_at[1], positions)
+        transpose((0, positions), (0, channels), x, image, y, features)
+
+
+@compiled
+def unflatten(lo: int, hi: int, y: Array, y_at: Four, size: Three, x: Array, x_at: Four) -> None:
+    """The way back of `flatten`."""
+    height, width, channels = size
+    if x_at[2] == width * x_at[3]:
+        positions = height * width
+        for n in range(lo, hi):
+            image, features = (x_at[0] + n * x_at[1], x_at[3]), (y_at[0] + n * y_at[1], positions)
+            transpose((0, channels), (0, positions), y, features, x, image)
+    else:
+        for n in range(lo, hi):
+            for i in range(height):
+                features = (y_at[0] + n * y_at[1] + i * width, height * width)
+                image = (x_at[0] + n * x_at[1] + i * x_at[2], x_at[3])
+                transpose((0, channels), (0, width), y, features, x, image)

@@ -5,20 +5,24 @@
 
 A processor's vector register holds 16 float32 (AVX-512) or 8 (AVX2), and one fused multiply-add
 works on all of them at once; two such instructions can start per clock tick, but only if nothing
-has to wait for memory. A tile is `rows × vectors` registers of sums. For each step of a sum,
-`tile_fma` loads `vectors` registers of weights and, row by row, one number of x: rows × vectors
-multiply-adds for vectors + rows loads. With 8 × 2 that is 16 for 10, and the loads hide behind the
-arithmetic; the sums themselves touch memory once, at the end, in `tile_store`.
+has to wait for memory. A tile is a small piece of an image: `lines × width` positions, each with
+`vectors` registers of neighbouring channels. For each step of a sum, `tile_fma` loads `vectors`
+registers of weights and, position by position, one number of x: with 1 × 8 positions and 2 vectors
+that is 16 multiply-adds for 10 loads, and the loads hide behind the arithmetic; the sums
+themselves touch memory once, at the end, in `tile_store`.
 
 Compilers do not find this form by themselves, so these functions write it down for LLVM: Numba
-lets us say which instructions a call becomes (an *intrinsic*). Rows and vectors are constants of
-the code, everything else (sizes, strides, positions) comes as arguments. Arrays are flat, and
-positions count numbers. Addresses need no alignment.
+lets us say which instructions a call becomes (an *intrinsic*). The tile's size is a constant of
+the code, everything else (sizes, steps, places) comes as arguments. Arrays are flat, and places
+count numbers: position (i, j) of a tile lies at start + i · line + j · step, for the steps `line`
+and `step` of the array. Addresses need no alignment.
 
-`tiles_in_numpy.py` says the same in NumPy: what each function means, in one line.
+`tiles_in_numpy.py` says the same in NumPy: what each function means, in one line. What only
+images need (pooling, Winograd's transforms) is in `patches.py`.
 """
 
 import os
+from itertools import product
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -61,13 +65,18 @@ def lanes(itemsize: int) -> int:
 class TileType(types.Type):
     """Numba's type of a tile: its size is part of the type, so that it can live in registers."""
 
-    def __init__(self, rows: int, vectors: int, dtype: Any) -> None:
-        self.rows, self.vectors, self.dtype = rows, vectors, dtype
-        self.count = rows * vectors
+    def __init__(self, lines: int, width: int, vectors: int, dtype: Any) -> None:
+        self.lines, self.width, self.vectors, self.dtype = lines, width, vectors, dtype
+        self.count = lines * width * vectors
         self.lanes = lanes(dtype.bitwidth // 8)
         element = ir.FloatType() if dtype.bitwidth == 32 else ir.DoubleType()
         self.vector = ir.VectorType(element, self.lanes)
-        super().__init__(name=f"Tile({rows} x {vectors}, {dtype})")
+        super().__init__(name=f"Tile({lines} x {width} x {vectors}, {dtype})")
+
+    def each(self) -> list[tuple[int, tuple[int, int, int]]]:
+        """(number, (line, position, vector)) of every register."""
+        order = product(range(self.lines), range(self.width), range(self.vectors))
+        return list(enumerate(order))
 
 
 @register_model(TileType)
@@ -84,23 +93,31 @@ class Writer:
     def __init__(self, context: Any, builder: Any, tile: TileType) -> None:
         self.context, self.builder, self.tile = context, builder, tile
 
-    def empty(self) -> Any:
-        """A tile whose registers are yet to be written."""
-        return ir.Constant(ir.ArrayType(self.tile.vector, self.tile.count), ir.Undefined)
+    def read(self, value: Any) -> list[Any]:
+        """The registers of a tile."""
+        return [self.builder.extract_value(value, k) for k in range(self.tile.count)]
 
-    def zero(self) -> Any:
-        """A register of zeros."""
-        return ir.Constant(self.tile.vector, [0.0] * self.tile.lanes)
+    def tile_of(self, registers: list[Any]) -> Any:
+        """A tile of these registers."""
+        result = ir.Constant(ir.ArrayType(self.tile.vector, self.tile.count), ir.Undefined)
+        for k, register in enumerate(registers):
+            result = self.builder.insert_value(result, register, k)
+        return result
+
+    def number(self, value: float) -> Any:
+        """A register with the same constant everywhere."""
+        return ir.Constant(self.tile.vector, [value] * self.tile.lanes)
 
     def address(self, kind: Any, array: Any, index: Any) -> Any:
         """Where entry `index` of a flat array lies."""
         data = cgutils.create_struct_proxy(kind)(self.context, self.builder, value=array).data
         return self.builder.gep(data, [index])
 
-    def at(self, start: Any, stride: Any, row: int, vector: int) -> Any:
-        """The index start + row · stride + vector · lanes."""
+    def place(self, start: Any, line: Any, step: Any, at: tuple[int, int, int]) -> Any:
+        """The index of the register at (line, position, vector) of the tile."""
         add, multiply = self.builder.add, self.builder.mul
-        return add(start, add(multiply(stride, I64(row)), I64(vector * self.tile.lanes)))
+        first = add(multiply(line, I64(at[0])), multiply(step, I64(at[1])))
+        return add(add(start, first), I64(at[2] * self.tile.lanes))
 
     def load(self, address: Any) -> Any:
         """A register of consecutive numbers."""
@@ -108,6 +125,13 @@ class Writer:
         value = self.builder.load(pointer)
         value.align = self.tile.dtype.bitwidth // 8
         return value
+
+    def row(self, kind: Any, array: Any, start: Any) -> list[Any]:
+        """`vectors` registers that lie side by side."""
+        steps = [
+            self.builder.add(start, I64(v * self.tile.lanes)) for v in range(self.tile.vectors)
+        ]
+        return [self.load(self.address(kind, array, at)) for at in steps]
 
     def store(self, value: Any, address: Any) -> None:
         """Write a register to consecutive numbers."""
@@ -129,11 +153,6 @@ class Writer:
         function = cgutils.get_or_insert_function(self.builder.module, signature, name)
         return self.builder.call(function, [x, y, z])
 
-    def each(self) -> list[tuple[int, int, int]]:
-        """(number, row, vector) of every register of the tile."""
-        vectors = self.tile.vectors
-        return [(k, k // vectors, k % vectors) for k in range(self.tile.count)]
-
 
 # -- what kernels call ------------------------------------------------------------------------
 
@@ -150,106 +169,127 @@ def tile_lanes(typing: Any, x: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def tile_bias(typing: Any, rows: Any, vectors: Any, bias: Any, start: Any) -> Any:
-    """Give a tile whose every row is bias[start], bias[start + 1] and so on."""
-    tile = TileType(rows.literal_value, vectors.literal_value, bias.dtype)
+def tile_bias(typing: Any, lines: Any, width: Any, vectors: Any, bias: Any, start: Any) -> Any:
+    """Give a tile with bias[start], bias[start + 1] and so on at every position."""
+    size = (lines.literal_value, width.literal_value, vectors.literal_value)
+    tile = TileType(*size, bias.dtype)
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (_, _, array, first) = Writer(context, builder, tile), arguments
-        row = [
-            writer.load(writer.address(bias, array, writer.at(first, I64(0), 0, vector)))
-            for vector in range(tile.vectors)
-        ]
-        result = writer.empty()
-        for k, _, vector in writer.each():
-            result = builder.insert_value(result, row[vector], k)
-        return result
+        writer, (*_, array, first) = Writer(context, builder, tile), arguments
+        row = writer.row(bias, array, first)
+        return writer.tile_of([row[v] for _, (_, _, v) in tile.each()])
 
-    return tile(rows, vectors, bias, start), write
+    return tile(lines, width, vectors, bias, start), write
 
 
 @intrinsic(prefer_literal=True)
-def tile_load(typing: Any, rows: Any, vectors: Any, x: Any, start: Any, stride: Any) -> Any:
-    """Give a tile whose row r is x[start + r · stride], … (as many as it has columns)."""
-    tile = TileType(rows.literal_value, vectors.literal_value, x.dtype)
+def tile_zeros(typing: Any, lines: Any, width: Any, vectors: Any, like: Any) -> Any:
+    """Give a tile of zeros, of the dtype of the array `like`."""
+    size = (lines.literal_value, width.literal_value, vectors.literal_value)
+    tile = TileType(*size, like.dtype)
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (_, _, array, first, step) = Writer(context, builder, tile), arguments
-        result = writer.empty()
-        for k, row, vector in writer.each():
-            value = writer.load(writer.address(x, array, writer.at(first, step, row, vector)))
-            result = builder.insert_value(result, value, k)
-        return result
+        writer = Writer(context, builder, tile)
+        return writer.tile_of([writer.number(0)] * tile.count)
 
-    return tile(rows, vectors, x, start, stride), write
+    return tile(lines, width, vectors, like), write
 
 
 @intrinsic(prefer_literal=True)
-def tile_fma(typing: Any, tile: Any, x: Any, start: Any, stride: Any, w: Any, w_start: Any) -> Any:
-    """Give tile + (the column x[start + r · stride]) times (the row w[w_start], …)."""
+def tile_load(
+    typing: Any, lines: Any, width: Any, vectors: Any, x: Any, start: Any, line: Any, step: Any
+) -> Any:
+    """Give a tile of what lies at its positions in x."""
+    size = (lines.literal_value, width.literal_value, vectors.literal_value)
+    tile = TileType(*size, x.dtype)
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (result, xs, first, step, ws, w_first) = Writer(context, builder, tile), arguments
-        weights = [
-            writer.load(writer.address(w, ws, writer.at(w_first, I64(0), 0, vector)))
-            for vector in range(tile.vectors)
-        ]
-        for row in range(tile.rows):
-            number = writer.splat(writer.address(x, xs, writer.at(first, step, row, 0)))
-            for vector, weight in enumerate(weights):
-                k = row * tile.vectors + vector
-                total = writer.fma(number, weight, builder.extract_value(result, k))
-                result = builder.insert_value(result, total, k)
-        return result
+        writer, (*_, array, first, down, right) = Writer(context, builder, tile), arguments
+        places = [writer.place(first, down, right, at) for _, at in tile.each()]
+        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
 
-    return tile(tile, x, start, stride, w, w_start), write
+    return tile(lines, width, vectors, x, start, line, step), write
 
 
 @intrinsic(prefer_literal=True)
+def tile_fma(
+    typing: Any, tile: Any, x: Any, start: Any, line: Any, step: Any, w: Any, w_start: Any
+) -> Any:
+    """Give tile + (the number of x at each position) times (the row w[w_start], …)."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, xs, first, down, right, ws, w_first) = (
+            Writer(context, builder, tile),
+            arguments,
+        )
+        weights = writer.row(w, ws, w_first)
+        sums = writer.read(value)
+        number: Any = None
+        for k, (i, j, v) in tile.each():
+            if v == 0:
+                place = writer.place(first, down, right, (i, j, 0))
+                number = writer.splat(writer.address(x, xs, place))
+            sums[k] = writer.fma(number, weights[v], sums[k])
+        return writer.tile_of(sums)
+
+    return tile(tile, x, start, line, step, w, w_start), write
+
+
+@intrinsic
+def tile_add(typing: Any, tile: Any, bias: Any, start: Any) -> Any:
+    """Give the tile with bias[start], bias[start + 1] and so on added at every position."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, array, first) = Writer(context, builder, tile), arguments
+        row = writer.row(bias, array, first)
+        sums = writer.read(value)
+        return writer.tile_of([builder.fadd(sums[k], row[v]) for k, (_, _, v) in tile.each()])
+
+    return tile(tile, bias, start), write
+
+
+@intrinsic
 def tile_relu(typing: Any, tile: Any) -> Any:
     """Give the tile with its negative numbers replaced by 0; NaN stays NaN."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (result,) = Writer(context, builder, tile), arguments
-        zero = writer.zero()
-        for k, _, _ in writer.each():
-            value = builder.extract_value(result, k)
-            negative = builder.fcmp_ordered("<", value, zero)
-            result = builder.insert_value(result, builder.select(negative, zero, value), k)
-        return result
+        writer, (value,) = Writer(context, builder, tile), arguments
+        zero = writer.number(0)
+
+        def relu(register: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", register, zero), zero, register)
+
+        return writer.tile_of([relu(register) for register in writer.read(value)])
 
     return tile(tile), write
 
 
-@intrinsic(prefer_literal=True)
-def tile_store(typing: Any, tile: Any, y: Any, start: Any, stride: Any) -> Any:
-    """Write the tile: its row r to y[start + r · stride] and the entries after it."""
+@intrinsic
+def tile_keep(typing: Any, tile: Any, m: Any, start: Any, line: Any, step: Any) -> Any:
+    """Give the tile with 0 where m is not positive."""
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (value, array, first, step) = Writer(context, builder, tile), arguments
-        for k, row, vector in writer.each():
-            place = writer.address(y, array, writer.at(first, step, row, vector))
-            writer.store(builder.extract_value(value, k), place)
-        return context.get_dummy_value()
-
-    return types.void(tile, y, start, stride), write
-
-
-@intrinsic(prefer_literal=True)
-def tile_store_where(
-    typing: Any, tile: Any, y: Any, start: Any, stride: Any, m: Any, m_start: Any, m_stride: Any
-) -> Any:
-    """Write the tile where m[m_start + r · m_stride], … is positive, and 0 elsewhere."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer = Writer(context, builder, tile)
-        value, array, first, step, masks, m_first, m_step = arguments
-        zero = writer.zero()
-        for k, row, vector in writer.each():
-            mask = writer.load(writer.address(m, masks, writer.at(m_first, m_step, row, vector)))
+        writer, (value, masks, first, down, right) = Writer(context, builder, tile), arguments
+        zero, kept = writer.number(0), writer.read(value)
+        for k, at in tile.each():
+            mask = writer.load(writer.address(m, masks, writer.place(first, down, right, at)))
             positive = builder.fcmp_ordered(">", mask, zero)
-            kept = builder.select(positive, builder.extract_value(value, k), zero)
-            writer.store(kept, writer.address(y, array, writer.at(first, step, row, vector)))
+            kept[k] = builder.select(positive, kept[k], zero)
+        return writer.tile_of(kept)
+
+    return tile(tile, m, start, line, step), write
+
+
+@intrinsic
+def tile_store(typing: Any, tile: Any, y: Any, start: Any, line: Any, step: Any) -> Any:
+    """Write the tile to its positions in y."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, array, first, down, right) = Writer(context, builder, tile), arguments
+        registers = writer.read(value)
+        for k, at in tile.each():
+            place = writer.place(first, down, right, at)
+            writer.store(registers[k], writer.address(y, array, place))
         return context.get_dummy_value()
 
-    return types.void(tile, y, start, stride, m, m_start, m_stride), write
+    return types.void(tile, y, start, line, step), write

@@ -1,8 +1,10 @@
-"""What the functions of `tiles.py` mean, in NumPy: a tile is an array (rows, columns).
+"""What the functions of `tiles.py` and `patches.py` mean, in NumPy.
 
+A tile is an array (lines, width, columns).
 Kernels that are tested without their compiler (mutants, above all) run on these.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,21 +13,70 @@ from handgrad.checks import Array
 
 LANES = 16  # of float32 with AVX-512; kernels are tested with this width
 
+# Winograd's matrices for F(4 × 4, 3 × 3), as in Lavin and Gray, 2015 (there Bᵀ and Aᵀ).
+INPUT = np.array(
+    [
+        [4, 0, -5, 0, 1, 0],
+        [0, -4, -4, 1, 1, 0],
+        [0, 4, -4, -1, 1, 0],
+        [0, -2, -1, 2, 1, 0],
+        [0, 2, -1, -2, 1, 0],
+        [0, 4, 0, -5, 0, 1],
+    ]
+)
+OUTPUT = np.array(
+    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+)
+# And for F(3 × 3, 4 × 4), without its factors: the powers 0 to 3 of the points 0, 1, −1, 2, −2, ∞.
+GRADIENT = OUTPUT.T
 
-def tile_bias(rows: int, vectors: int, bias: Array, start: int) -> Array:
-    """Every row is bias[start], bias[start + 1] and so on."""
-    return bias[places(rows, vectors * LANES, start, 0)]
+
+def tile_lanes(_x: Array) -> int:
+    """How many of x's numbers a register holds."""
+    return LANES
 
 
-def tile_load(rows: int, vectors: int, x: Array, start: int, stride: int) -> Array:
-    """Row r is x[start + r · stride] and the entries after it."""
-    return x[places(rows, vectors * LANES, start, stride)]
+def tile_bias(lines: int, width: int, vectors: int, bias: Array, start: int) -> Array:
+    """At every position bias[start], bias[start + 1] and so on."""
+    return bias[places((lines, width, vectors * LANES), start, 0, 0)]
 
 
-def tile_fma(tile: Array, x: Array, start: int, stride: int, w: Array, w_start: int) -> Array:
-    """The tile + (the column x[start + r · stride]) times (the row w[w_start], …)."""
-    rows, columns = tile.shape
-    return tile + x[places(rows, 1, start, stride)] * w[places(1, columns, w_start, 0)]
+def tile_zeros(lines: int, width: int, vectors: int, like: Array) -> Array:
+    """Zeros."""
+    return np.zeros((lines, width, vectors * LANES), like.dtype)
+
+
+def tile_load(
+    lines: int, width: int, vectors: int, x: Array, start: int, line: int, step: int
+) -> Array:
+    """At position (i, j): x[start + i · line + j · step] and the entries after it."""
+    return x[positions((lines, width, vectors * LANES), start, line, step)]
+
+
+def tile_square(x: Array, start: int, step: int) -> Array:
+    """As many positions as a register has numbers."""
+    return tile_load(1, LANES, 1, x, start, 0, step)
+
+
+def tile_fma(
+    tile: Array, x: Array, start: int, line: int, step: int, w: Array, w_start: int
+) -> Array:
+    """The tile + (the number of x at each position) times (the row w[w_start], …)."""
+    lines, width, columns = tile.shape
+    numbers = x[positions((lines, width, 1), start, line, step)]
+    return tile + numbers * w[places((1, 1, columns), w_start, 0, 0)]
+
+
+def tile_add_scaled(
+    tile: Array, d: Array, place: int, x: Array, start: int, line: int, step: int
+) -> Array:
+    """The tile + (the one number d[place]) times (what lies at its positions in x)."""
+    return tile + d[places((1, 1, 1), place, 0, 0)] * x[positions(tile.shape, start, line, step)]
+
+
+def tile_add(tile: Array, bias: Array, start: int) -> Array:
+    """The tile + (the row bias[start], …) at every position."""
+    return tile + bias[places((1, 1, tile.shape[2]), start, 0, 0)]
 
 
 def tile_relu(tile: Array) -> Array:
@@ -33,24 +84,85 @@ def tile_relu(tile: Array) -> Array:
     return np.maximum(tile, 0)
 
 
-def tile_store(tile: Array, y: Array, start: int, stride: int) -> None:
-    """Row r goes to y[start + r · stride] and the entries after it."""
-    rows, columns = tile.shape
-    y[places(rows, columns, start, stride)] = tile
+def tile_keep(tile: Array, m: Array, start: int, line: int, step: int) -> Array:
+    """The tile, and 0 where m is not positive."""
+    return tile * (m[positions(tile.shape, start, line, step)] > 0)
 
 
-def tile_store_where(
-    tile: Array, y: Array, start: int, stride: int, m: Array, m_start: int, m_stride: int
-) -> None:
-    """As `tile_store`, but 0 where m[m_start + r · m_stride], … is not positive."""
-    rows, columns = tile.shape
-    positive = m[places(rows, columns, m_start, m_stride)] > 0
-    y[places(rows, columns, start, stride)] = tile * positive
+def tile_store(tile: Array, y: Array, start: int, line: int, step: int) -> None:
+    """Position (i, j) goes to y[start + i · line + j · step] and the entries after it."""
+    y[positions(tile.shape, start, line, step)] = tile
 
 
-def places(rows: int, columns: int, start: int, stride: int) -> Any:
+def tile_transpose(tile: Array) -> Array:
+    """Rows become columns."""
+    return tile.transpose(0, 2, 1)
+
+
+def tile_winograd_input(tile: Array) -> Array:
+    """Bᵀ d B, for each column by itself."""
+    return np.einsum("pi,qj,ijc->pqc", INPUT, INPUT, one_vector(tile))
+
+
+def tile_winograd_output(tile: Array) -> Array:
+    """Aᵀ m A, for each column by itself."""
+    return np.einsum("pi,qj,ijc->pqc", OUTPUT, OUTPUT, one_vector(tile))
+
+
+def tile_winograd_gradient(tile: Array) -> Array:
+    """G d Gᵀ without its factors, for each column by itself."""
+    return np.einsum("pi,qj,ijc->pqc", GRADIENT, GRADIENT, one_vector(tile))
+
+
+def tile_unpool(tile: Array, winner: Array, start: int, line: int, step: int) -> Array:
+    """Each number at the one of its 2 × 2 positions that won, and 0 at the others."""
+    lines, width, columns = tile.shape
+    numbers = winner[positions(one_vector(tile).shape, start, line, step)]
+    large = np.zeros((2 * lines, 2 * width, columns), tile.dtype)
+    for number in range(4):
+        large[number // 2 :: 2, number % 2 :: 2] = tile * (numbers == number)
+    return large
+
+
+def tile_pool(tile: Array) -> Array:
+    """The largest of each 2 × 2 positions."""
+    return pools(tile).max(axis=0)
+
+
+def tile_store_winners(tile: Array, winner: Array, start: int, line: int, step: int) -> None:
+    """Which of each 2 × 2 positions is the largest, the first of equals."""
+    numbers = pools(tile).argmax(axis=0)
+    winner[positions(numbers.shape, start, line, step)] = numbers
+
+
+def pools(tile: Array) -> Array:
+    """The four positions of each pool: (4, lines / 2, width / 2, columns)."""
+    return np.stack([tile[i::2, j::2] for i in range(2) for j in range(2)])
+
+
+def one_vector(tile: Array) -> Array:
+    """The tile; the transforms take those of one register at each position."""
+    if tile.shape[2] != LANES:
+        raise ValueError("a tile of one vector is wanted")
+    return tile
+
+
+def positions(shape: tuple[int, int, int], start: int, line: int, step: int) -> Any:
+    """As `places`; steps that can only be a mistake are refused."""
+    if line == 1 or (shape[0] > 1 and line == 0) or (shape[1] > 1) != (step != 0):
+        raise ValueError("a step that a tile of this size has no use for, or none where it has")
+    return places(shape, start, line, step)
+
+
+def places(shape: tuple[int, int, int], start: int, line: int, step: int) -> Any:
     """The indices of a tile's entries in a flat array; negative ones would wrap, so they fail."""
-    index = start + stride * np.arange(rows)[:, np.newaxis] + np.arange(columns)
-    if index.min(initial=0) < 0:
-        raise IndexError("a tile reaches before the array")
-    return index
+    if start < 0:
+        raise IndexError("a tile begins before the array")
+    return start + offsets(shape, line, step)
+
+
+@cache
+def offsets(shape: tuple[int, int, int], line: int, step: int) -> Any:
+    """The indices of a tile that starts at 0."""
+    i, j, c = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    return i * line + j * step + c

@@ -36,14 +36,17 @@ class Dropout(Layer):
         self.check_input(x)
         if not training:
             return x.copy(), None
+        return ops.dropout_forward(x, mask=self.draw(len(x)), rate=self.rate)
+
+    def draw(self, rows: int) -> Array:
+        """The mask for a batch of so many rows: True where an entry is kept."""
         if self.rng is None:
             raise InvalidValueError(
                 f"{self.title}: there is no generator to draw from, because the layer belongs to "
                 "no network. Put it into a Network first."
             )
         # 32 bits a draw take half the time of 64, and round the rate by less than 1e-7.
-        mask = self.rng.random((len(x), *self.input_shape), np.float32) >= self.rate
-        return ops.dropout_forward(x, mask=mask, rate=self.rate)
+        return self.rng.random((rows, *self.input_shape), np.float32) >= self.rate
 
     def backward(self, dy: Array, saved: DropoutSaved | None) -> tuple[Array, dict[str, Array]]:
         if saved is None:

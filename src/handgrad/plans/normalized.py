@@ -16,6 +16,8 @@ class BatchNormStage(Stage):
     Variance in two passes (mean first), as in the reference: nothing cancels.
     """
 
+    whole_channels = True
+
     def __init__(self, context: Context, layer: Layer, name: str) -> None:
         super().__init__(context, layer, name)
         options: Any = layer

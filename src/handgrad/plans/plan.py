@@ -1,26 +1,32 @@
 """A plan: one network's whole step, compiled, on buffers that are kept from step to step."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handgrad.checks import Array
-from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
 from handgrad.layers.base import Layer
 from handgrad.losses import Loss
 from handgrad.network import Network
+from handgrad.plans.affine import AffineStage
 from handgrad.plans.buffers import Buffer
+from handgrad.plans.convolution import ConvStage
 from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.stages import (
     NONE,
     Context,
+    DropoutStage,
     FlattenStage,
     LayerStage,
     MaxPoolStage,
     ReluStage,
+    RescaleStage,
     Stage,
     image_shape,
+    pair,
 )
-from handgrad.plans.weighted import AffineStage, ConvStage, WeightedStage
+from handgrad.plans.weighted import WeightedStage
+from handgrad.plans.winograd import WinogradStage
 from handgrad.plans.workers import Workers
 
 
@@ -59,11 +65,13 @@ class Plan:
         dtype = self.context.dtype
         before, after = self.stages[0].x_border
         shape = image_shape(self.input_shape)
-        x = Buffer(count, shape, dtype, before=before, after=after, pad_channels=False)
+        whole = wants_whole_channels(self.stages)
+        x = Buffer(count, shape, dtype, before=before, after=after, pad_channels=whole.pop(0))
         self.input, dx = x, None
-        for stage, reader in zip(self.stages, [*self.stages[1:], None], strict=True):
+        readers = [*self.stages[1:], None]
+        for stage, reader, padding in zip(self.stages, readers, whole, strict=True):
             learns = self.training and (dx is not None or bool(stage.layer.params))
-            wide = learns or isinstance(stage, WeightedStage)  # else few channels stay few
+            wide = learns or isinstance(stage, WeightedStage) or padding
             before, after = reader.x_border if reader is not None else NONE
             y = Buffer(count, stage.shape, dtype, before=before, after=after, pad_channels=wide)
             dy = None
@@ -83,6 +91,7 @@ class Plan:
         workers = self.context.workers
 
         def task(worker: int) -> None:
+            self._load(worker, training=training)
             self._forward(worker, x, *workers.share(worker, rows), training=training)
 
         workers.run(task)
@@ -98,6 +107,7 @@ class Plan:
 
         def task(worker: int) -> None:
             lo, hi = workers.share(worker, rows)
+            self._load(worker, training=True)
             self._forward(worker, x, lo, hi, training=True)
             workers.wait()
             if worker == 0:
@@ -105,10 +115,11 @@ class Plan:
             workers.wait()
             for stage in reversed(self.learning):
                 stage.backward(worker, lo, hi)
+            workers.wait()
+            for stage in self.learning:
+                stage.gather(worker)
 
         workers.run(task)
-        for stage in self.learning:
-            stage.finish()
         return result[0]
 
     def _begin(self, x: Array, *, training: bool) -> int:
@@ -117,6 +128,11 @@ class Plan:
         for stage in self.stages:
             stage.prepare(training=training)
         return len(x)
+
+    def _load(self, worker: int, *, training: bool) -> None:
+        for stage in self.stages:
+            stage.load(worker, training=training)
+        self.context.workers.wait()
 
     def _forward(self, worker: int, x: Array, lo: int, hi: int, *, training: bool) -> None:
         self.input.view[lo:hi] = x[lo:hi].reshape(hi - lo, *image_shape(self.input_shape))
@@ -137,38 +153,83 @@ class Plan:
         return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
 
 
+def wants_whole_channels(stages: Sequence[Stage]) -> list[bool]:
+    """For each buffer, input first: whether it must be padded; else few channels stay few."""
+    wanted = [False]
+    for stage in reversed(stages):
+        passed_on = wanted[0] and isinstance(stage, (ReluStage, MaxPoolStage))
+        wanted.insert(0, stage.whole_channels or passed_on)
+    return wanted
+
+
 def make_stages(context: Context, layers: Sequence[Layer]) -> list[Stage]:
-    """A stage for each layer, with ReLU taken into the stage before it where that can do it."""
+    """A stage for each layer, with the layers that it can take in as well."""
     stages: list[Stage] = []
     remaining = list(layers)
     while remaining:
         layer = remaining.pop(0)
         name = str(layer.name)
-        fuses = bool(remaining) and type(remaining[0]) is Relu
         if type(layer) is Affine:
-            stage: Stage = AffineStage(context, layer, name, relu=fuses)
+            relu = follows(remaining, Relu)
+            stage: Stage = AffineStage(context, layer, name, relu=relu)
+            del remaining[: int(relu)]
         elif type(layer) is Conv2d and layer.groups == 1:
-            stage = ConvStage(context, layer, name, relu=fuses)
+            stage, taken = make_convolution(context, layer, name, remaining)
+            del remaining[:taken]
         else:
-            stage, fuses = make_plain_stage(context, layer, name), False
-        if fuses:
-            remaining.pop(0)
-        before = stages[-1] if stages else None
-        if isinstance(stage, WeightedStage) and isinstance(before, WeightedStage) and before.relu:
-            stage.masks_dx = before.dy_masked = True
+            stage = make_plain_stage(context, layer, name)
+        share_mask(stage, stages)
         stages.append(stage)
     return stages
 
 
+def make_convolution(
+    context: Context, layer: Layer, name: str, remaining: Sequence[Layer]
+) -> tuple[Stage, int]:
+    """The stage of a convolution, and how many of the layers after it it does as well."""
+    kind = WinogradStage if WinogradStage.fits(context, layer) else ConvStage
+    relu = follows(remaining, Relu)
+    pool = remaining[1] if relu and len(remaining) > 1 and is_halving(remaining[1]) else None
+    return kind(context, layer, name, relu=relu, pool=pool), int(relu) + (pool is not None)
+
+
+def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
+    """Whether the next layer is of this kind."""
+    return bool(layers) and type(layers[0]) is kind
+
+
+def is_halving(layer: Layer) -> bool:
+    """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
+    if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
+        return False
+    options: Any = layer
+    return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
+
+
+def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
+    """Let a stage with weights mask its dx for the ReLU before it, if only a Flatten is between."""
+    source = before[-1] if before else None
+    if isinstance(source, FlattenStage):
+        source = before[-2] if len(before) > 1 else None
+    if isinstance(stage, WeightedStage) and isinstance(source, WeightedStage) and source.relu:
+        stage.masks_dx = source.dy_masked = True
+
+
+PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
+    Rescale: RescaleStage,
+    Relu: ReluStage,
+    BatchNorm: BatchNormStage,
+}
+
+
 def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
-    kind = type(layer)
-    if kind is Relu:
-        return ReluStage(context, layer, name)
+    kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
+    features = len(layer.input_shape) == 1
     if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
-        return MaxPoolStage(context, layer, name)
-    if kind is BatchNorm:
-        return BatchNormStage(context, layer, name)
-    if kind is Flatten and len(layer.input_shape) == 3:
-        return FlattenStage(context, layer, name)
-    return LayerStage(context, layer, name)
+        kind = MaxPoolStage
+    elif type(layer) is Dropout and features:
+        kind = DropoutStage
+    elif type(layer) is Flatten and not features:
+        kind = FlattenStage
+    return kind(context, layer, name)

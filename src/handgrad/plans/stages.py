@@ -54,12 +54,13 @@ class Stage:
         shape: (channels, height, width) of an example of the output; features are (D, 1, 1).
         x_border, dy_border: zeros wanted around x and dy: ((above, left), (below, right)).
         dy_step: distance between the positions of dy (a strided convolution wants gaps).
-        pads_channels: whether x's channels may be padded to whole registers.
+        whole_channels: whether x's channels must be padded to whole registers.
     """
 
     x_border: tuple[Pair, Pair] = NONE
     dy_border: tuple[Pair, Pair] = NONE
     dy_step: Pair = (1, 1)
+    whole_channels = False
 
     def __init__(self, context: Context, layer: Layer, name: str) -> None:
         self.context, self.layer, self.name = context, layer, name
@@ -72,7 +73,10 @@ class Stage:
         self.dy = dy if dy is not None else y  # never read without a backward pass
 
     def prepare(self, *, training: bool) -> None:
-        """Once per step, before the workers start: what does not depend on the batch."""
+        """Once per step, before the workers start: what the layer draws, or looks up."""
+
+    def load(self, worker: int, *, training: bool) -> None:
+        """Bring this worker's part of the weights into the kernels' layouts."""
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         """Compute y for the rows lo … hi − 1."""
@@ -82,8 +86,8 @@ class Stage:
         """Compute dx for the rows lo … hi − 1, and this worker's part of the gradients."""
         raise NotImplementedError
 
-    def finish(self) -> None:
-        """Once per step, when all workers are done: add up the parts of the gradients."""
+    def gather(self, worker: int) -> None:
+        """When all workers have gone back: this worker's part of what they computed together."""
 
     def partial(self, size: int) -> Array:
         """Room for each worker's part of a sum: (workers, size), each on its own cache lines."""
@@ -165,13 +169,77 @@ class FlattenStage(Stage):
     """Images to features, in the order (channel, row, column) that the public layout has."""
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
-        features = self.shape[0]
-        self.y.view[lo:hi, :, 0, 0] = self.x.view[lo:hi].reshape(hi - lo, features)
+        x, y = self.x, self.y
+        images.flatten(lo, hi, x.flat, x.at, self.image_size, y.flat, y.at)
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        dx, dy = self.dx, self.dy
+        if dx is not None:
+            images.unflatten(lo, hi, dy.flat, dy.at, self.image_size, dx.flat, dx.at)
+
+    @property
+    def image_size(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images, without padding."""
+        channels, height, width = self.input_shape
+        return height, width, channels
+
+
+class RescaleStage(Stage):
+    """x times a number, plus another."""
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        super().connect(x, y, dy, dx)
+        options: Any = self.layer
+        channels, height, width = self.shape
+        self.rows = (height, width, channels)
+        if x.pixel == y.pixel == channels:  # a whole row lies side by side
+            self.rows = (height, 1, width * channels)
+        parts = np.zeros((3, self.rows[2]), self.context.dtype)
+        self.scale, self.offset, self.nothing = parts
+        self.scale[:], self.offset[:] = options.scale, options.offset
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        self.multiply(lo, hi, self.x, self.offset, self.y)
 
     def backward(self, worker: int, lo: int, hi: int) -> None:
         if self.dx is not None:
-            images_of = (hi - lo, *self.input_shape)
-            self.dx.view[lo:hi] = self.dy.view[lo:hi, :, 0, 0].reshape(images_of)
+            self.multiply(lo, hi, self.dy, self.nothing, self.dx)
+
+    def multiply(self, lo: int, hi: int, source: Buffer, offset: Array, to: Buffer) -> None:
+        """The same on both ways."""
+        images.scale_and_shift(
+            lo, hi, source.flat, source.at, self.rows, self.scale, offset, to.flat, to.at
+        )
+
+
+class DropoutStage(Stage):
+    """Dropout of features: the mask is drawn before the workers start, as the layer draws it."""
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        super().connect(x, y, dy, dx)
+        self.mask = Buffer(self.context.count, self.shape, self.context.dtype)
+
+    def prepare(self, *, training: bool) -> None:
+        self.training = training
+        if training:
+            rows, layer = self.context.rows, self.layer
+            options: Any = layer
+            kept = options.draw(rows).reshape(rows, *self.shape)
+            np.divide(kept, 1 - options.rate, out=self.mask.view[:rows])
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        if training:
+            self.multiply(lo, hi, self.x, self.y)
+        else:
+            self.y.view[lo:hi] = self.x.view[lo:hi]
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        if self.dx is not None:
+            self.multiply(lo, hi, self.dy, self.dx)
+
+    def multiply(self, lo: int, hi: int, source: Buffer, to: Buffer) -> None:
+        """The same on both ways."""
+        np.multiply(source.view[lo:hi], self.mask.view[lo:hi], out=to.view[lo:hi])
 
 
 class LayerStage(Stage):

@@ -1,0 +1,263 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
+# (Numba's and llvmlite's compiler interfaces have no types.)
+"""What tiles of images can do besides sums: max-pooling, transposing, and Winograd's transforms.
+
+All happens between registers: position (i, j) of a tile is a register for itself (or `vectors` of
+them), so what belongs to neighbouring positions is computed from whole registers, channel by
+channel side by side.
+
+Winograd's F(4 × 4, 3 × 3) (`winograd.py` says what it is for) needs three small matrices; those for
+the input and the output are factored here into sums that are used twice: 12 instead of 16
+operations for six numbers, and 10 instead of 16.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic, lanes
+
+Matrix = tuple[tuple[float, ...], ...]
+
+# Bᵀ = INPUT_SUMS · INPUT_TERMS and Aᵀ = OUTPUT_SUMS · OUTPUT_TERMS (Lavin and Gray, 2015).
+INPUT_TERMS: Matrix = (
+    (4, 0, -5, 0, 1, 0),
+    (0, 0, -4, 0, 1, 0),
+    (0, -4, 0, 1, 0, 0),
+    (0, 0, -1, 0, 1, 0),
+    (0, -1, 0, 1, 0, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+INPUT_SUMS: Matrix = (
+    (1, 0, 0, 0, 0, 0),
+    (0, 1, 1, 0, 0, 0),
+    (0, 1, -1, 0, 0, 0),
+    (0, 0, 0, 1, 2, 0),
+    (0, 0, 0, 1, -2, 0),
+    (0, 0, 0, 0, 0, 1),
+)
+# For F(3 × 3, 4 × 4), the 4 × 4 numbers are transformed by INPUT_SUMS · GRADIENT_TERMS.
+GRADIENT_TERMS: Matrix = (
+    (1, 0, 0, 0),
+    (1, 0, 1, 0),
+    (0, 1, 0, 1),
+    (1, 0, 4, 0),
+    (0, 1, 0, 4),
+    (0, 0, 0, 1),
+)
+OUTPUT_TERMS: Matrix = (
+    (1, 0, 0, 0, 0, 0),
+    (0, 1, 1, 0, 0, 0),
+    (0, 1, -1, 0, 0, 0),
+    (0, 0, 0, 1, 1, 0),
+    (0, 0, 0, 1, -1, 0),
+    (0, 0, 0, 0, 0, 1),
+)
+OUTPUT_SUMS: Matrix = (
+    (1, 1, 0, 1, 0, 0),
+    (0, 0, 1, 0, 2, 0),
+    (0, 1, 0, 4, 0, 0),
+    (0, 0, 1, 0, 8, 1),
+)
+
+
+def combine(writer: Writer, matrix: Matrix, registers: list[Any]) -> list[Any]:
+    """matrix · registers, with additions alone where the entries are 1 and −1."""
+    builder = writer.builder
+    results: list[Any] = []
+    for row in matrix:
+        terms = [(entry, register) for entry, register in zip(row, registers, strict=True) if entry]
+        terms.sort(key=lambda term: term[0] != 1)  # begin with an entry 1: every row has one
+        total = terms[0][1]
+        for entry, register in terms[1:]:
+            if entry == 1:
+                total = builder.fadd(total, register)
+            elif entry == -1:
+                total = builder.fsub(total, register)
+            else:
+                total = writer.fma(writer.number(entry), register, total)
+        results.append(total)
+    return results
+
+
+def both_ways(terms: Matrix, sums: Matrix) -> Callable[..., Any]:
+    """The intrinsic for M t Mᵀ with M = sums · terms, for square tiles of one vector."""
+    size, width = len(sums), len(terms[0])
+
+    def transform(typing: Any, tile: Any) -> Any:
+        result = TileType(size, size, 1, tile.dtype)
+
+        def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            writer = Writer(context, builder, tile)
+            registers = writer.read(arguments[0])
+            columns = [
+                combine(writer, sums, combine(writer, terms, registers[j::width]))
+                for j in range(width)
+            ]
+            rows = [
+                combine(writer, sums, combine(writer, terms, [column[i] for column in columns]))
+                for i in range(size)
+            ]
+            return Writer(context, builder, result).tile_of([r for row in rows for r in row])
+
+        return result(tile), write
+
+    return transform
+
+
+tile_winograd_input = intrinsic(both_ways(INPUT_TERMS, INPUT_SUMS))
+tile_winograd_output = intrinsic(both_ways(OUTPUT_TERMS, OUTPUT_SUMS))
+tile_winograd_gradient = intrinsic(both_ways(GRADIENT_TERMS, INPUT_SUMS))
+
+
+# -- max-pooling, 2 × 2 -----------------------------------------------------------------------
+
+
+def largest(writer: Writer, value: Any) -> tuple[TileType, list[Any], list[Any]]:
+    """The pooled tile's type and registers, and the winners' numbers as registers of bytes."""
+    tile, builder = writer.tile, writer.builder
+    small = TileType(tile.lines // 2, tile.width // 2, tile.vectors, tile.dtype)
+    places = {place: k for k, place in tile.each()}
+    registers = writer.read(value)
+    byte = ir.VectorType(ir.IntType(8), tile.lanes)
+    values: list[Any] = []
+    winners: list[Any] = []
+    for _, (i, j, v) in small.each():
+        best = registers[places[2 * i, 2 * j, v]]
+        winner = ir.Constant(byte, [0] * tile.lanes)
+        for number in range(1, 4):
+            other = registers[places[2 * i + number // 2, 2 * j + number % 2, v]]
+            is_nan = builder.fcmp_unordered("uno", other, other)
+            larger = builder.or_(builder.fcmp_ordered(">", other, best), is_nan)  # NaN stays
+            best = builder.select(larger, other, best)
+            winner = builder.select(larger, ir.Constant(byte, [number] * tile.lanes), winner)
+        values.append(best)
+        winners.append(winner)
+    return small, values, winners
+
+
+@intrinsic
+def tile_pool(typing: Any, tile: Any) -> Any:
+    """Give the largest of each 2 × 2 positions: half as many lines and positions; NaN stays."""
+    small = TileType(tile.lines // 2, tile.width // 2, tile.vectors, tile.dtype)
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        result, values, _ = largest(Writer(context, builder, tile), arguments[0])
+        return Writer(context, builder, result).tile_of(values)
+
+    return small(tile), write
+
+
+@intrinsic
+def tile_store_winners(
+    typing: Any, tile: Any, winner: Any, start: Any, line: Any, step: Any
+) -> Any:
+    """Write for each 2 × 2 positions which one is the largest: 0, 1, 2 or 3, the first of equals.
+
+    Bytes, at the places of the pooled tile.
+    """
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value, array, first, down, right = arguments
+        result, _, winners = largest(Writer(context, builder, tile), value)
+        writer = Writer(context, builder, result)
+        for k, at in result.each():
+            place = writer.address(winner, array, writer.place(first, down, right, at))
+            pointer = builder.bitcast(place, winners[k].type.as_pointer())
+            builder.store(winners[k], pointer).align = 1
+        return context.get_dummy_value()
+
+    return types.void(tile, winner, start, line, step), write
+
+
+@intrinsic
+def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step: Any) -> Any:
+    """Give each number to the one of its 2 × 2 positions that won: twice as many lines, positions.
+
+    The bytes of `winner` lie at the places of the small tile.
+    """
+    large = TileType(2 * tile.lines, 2 * tile.width, tile.vectors, tile.dtype)
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, array, first, down, right) = Writer(context, builder, tile), arguments
+        registers: dict[tuple[int, int, int], Any] = {}
+        byte, zero = ir.VectorType(ir.IntType(8), tile.lanes), writer.number(0)
+        values = writer.read(value)
+        for k, at in tile.each():
+            place = writer.address(winner, array, writer.place(first, down, right, at))
+            codes = builder.load(builder.bitcast(place, byte.as_pointer()))
+            codes.align = 1
+            for number in range(4):
+                won = builder.icmp_unsigned("==", codes, ir.Constant(byte, [number] * tile.lanes))
+                i, j = 2 * at[0] + number // 2, 2 * at[1] + number % 2
+                registers[i, j, at[2]] = builder.select(won, values[k], zero)
+        return Writer(context, builder, large).tile_of([registers[at] for _, at in large.each()])
+
+    return large(tile, winner, start, line, step), write
+
+
+# -- sums over winners, and transposing ---------------------------------------------------------
+
+
+@intrinsic
+def tile_add_scaled(
+    typing: Any, tile: Any, d: Any, place: Any, x: Any, start: Any, line: Any, step: Any
+) -> Any:
+    """Give tile + (the one number d[place]) times (what lies at its positions in x)."""
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (value, ds, d_at, xs, first, down, right) = (
+            Writer(context, builder, tile),
+            arguments,
+        )
+        number = writer.splat(writer.address(d, ds, d_at))
+        sums = writer.read(value)
+        for k, at in tile.each():
+            there = writer.load(writer.address(x, xs, writer.place(first, down, right, at)))
+            sums[k] = writer.fma(number, there, sums[k])
+        return writer.tile_of(sums)
+
+    return tile(tile, d, place, x, start, line, step), write
+
+
+@intrinsic
+def tile_square(typing: Any, x: Any, start: Any, step: Any) -> Any:
+    """Give a tile of as many positions as a register has numbers: `tile_load` for transposing."""
+    tile = TileType(1, lanes(x.dtype.bitwidth // 8), 1, x.dtype)
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer, (array, first, right) = Writer(context, builder, tile), arguments
+        places = [writer.place(first, I64(0), right, (0, i, 0)) for i in range(tile.width)]
+        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
+
+    return tile(x, start, step), write
+
+
+@intrinsic
+def tile_transpose(typing: Any, tile: Any) -> Any:
+    """Give a tile of as many registers as each has numbers with rows and columns exchanged.
+
+    In steps of 1, 2, 4, …: two registers that far apart exchange the halves of their blocks.
+    """
+
+    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        writer = Writer(context, builder, tile)
+        registers, width = writer.read(arguments[0]), tile.lanes
+        step = 1
+        while step < width:
+            low = [i if not i & step else width + i - step for i in range(width)]
+            high = [i + step if not i & step else width + i for i in range(width)]
+            masks = [ir.Constant(ir.VectorType(I32, width), order) for order in (low, high)]
+            for i in range(width):
+                if not i & step:
+                    pair = registers[i], registers[i + step]
+                    registers[i], registers[i + step] = (
+                        builder.shuffle_vector(*pair, mask) for mask in masks
+                    )
+            step *= 2
+        return writer.tile_of(registers)
+
+    return tile(tile), write

@@ -1,0 +1,110 @@
+"""Affine layers as a stage, on the weights where they are."""
+
+import numpy as np
+
+from handgrad.checks import Array
+from handgrad.kernels.images import transpose
+from handgrad.kernels.places import Four
+from handgrad.kernels.tiles import lanes
+from handgrad.kernels.windows import MASKED, PLAIN, RELU, position_sums, window_sums
+from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.plans.weighted import WeightedStage, tile_for, vectors_for
+
+EMPTY = np.zeros(0, np.uint8)
+
+
+class AffineStage(WeightedStage):
+    """An affine layer, with ReLU if the layer after it is one.
+
+    The weights (in, out) are read, and their gradient is written, in the public layout; only those
+    with fewer columns than a register holds are copied into wider rows. Going back, x's gradient
+    needs the transposed weights, which the workers copy in parts. The gradient of the weights is
+    shared by rows of weights, not by examples, so there is nothing to add up.
+    """
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        super().connect(x, y, dy, dx)
+        dtype = self.context.dtype
+        inputs, outputs = self.input_shape[0], self.shape[0]
+        # Whole registers of columns: the public arrays have them, or copies do.
+        self.narrow = outputs < lanes(dtype.itemsize)
+        self.columns = y.channels if self.narrow else outputs
+        if self.narrow:
+            self.wide_weight = aligned_zeros(inputs * y.channels, dtype)
+        self.wide_bias = aligned_zeros(y.channels, dtype)
+        if dy is None:
+            return
+        self.dbias = self.partial(y.channels)
+        self.dweight = aligned_zeros(inputs * self.columns, dtype)
+        if dx is not None:
+            self.turned = aligned_zeros(outputs * dx.channels, dtype)
+            self.no_bias = aligned_zeros(dx.channels, dtype)
+
+    def load(self, worker: int, *, training: bool) -> None:
+        params, inputs, outputs = self.context.params, self.input_shape[0], self.shape[0]
+        weight = params[f"{self.name}.weight"]
+        first, last = self.context.workers.share(worker, inputs)
+        if training and self.dx is not None:
+            weights, turned = (0, outputs), (0, self.dx.channels)
+            transpose((first, last), (0, outputs), weight.reshape(-1), weights, self.turned, turned)
+        if self.narrow:
+            wide = self.wide_weight.reshape(inputs, self.columns)
+            wide[first:last, :outputs] = weight[first:last]
+        if worker == 0 and self.has_bias:
+            self.wide_bias[:outputs] = params[f"{self.name}.bias"]
+
+    @property
+    def weight(self) -> Array:
+        """The weights, flat, in rows of `columns`."""
+        if self.narrow:
+            return self.wide_weight
+        return self.context.params[f"{self.name}.weight"].reshape(-1)
+
+    @staticmethod
+    def rows_from(buffer: Buffer, lo: int) -> Four:
+        """The examples from `lo` on, as the positions of one row."""
+        return buffer.at[0] + lo * buffer.image, 0, 0, buffer.image
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        if lo == hi:
+            return
+        x, y, run = self.x, self.y, self.input_shape[0]
+        sums = window_sums(*tile_for(hi - lo, self.columns, self.context.dtype))
+        sums(
+            *(0, 1, x.flat, self.rows_from(x, lo), (1, 1, run, 0, 0), self.weight),
+            *(self.wide_bias, y.flat, self.rows_from(y, lo), (1, hi - lo, self.columns)),
+            *(RELU if self.relu else PLAIN, y.flat, y.at),
+        )
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        self.mask_dy(lo, hi)
+        self.bias_gradient(worker, lo, hi)
+        x, dx, dy = self.x, self.dx, self.dy
+        if dx is None or lo == hi:
+            return
+        sums = window_sums(*tile_for(hi - lo, dx.channels, self.context.dtype))
+        sums(
+            *(0, 1, dy.flat, self.rows_from(dy, lo), (1, 1, self.shape[0], 0, 0), self.turned),
+            *(self.no_bias, dx.flat, self.rows_from(dx, lo), (1, hi - lo, dx.channels)),
+            *(MASKED if self.masks_dx else PLAIN, x.flat, self.rows_from(x, lo)),
+        )
+
+    def gather(self, worker: int) -> None:
+        x, dy, rows = self.x, self.dy, self.context.rows
+        inputs, columns = self.input_shape[0], self.columns
+        vectors = vectors_for(columns, self.context.dtype)
+        first, last = self.context.workers.share(worker, -(-inputs // 8))
+        first, last = 8 * first, min(8 * last, inputs)
+        for width in (8, 4, 1):
+            end = last - (last - first) % width
+            if end > first:
+                position_sums(1, width, vectors)(
+                    *(0, 1, x.flat, self.rows_from(x, 0), (1, 1, inputs, 0, 0), first, end),
+                    *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), self.dweight),
+                    *(True, EMPTY, dy.flat),
+                )
+            first = end
+        if worker == 0:
+            grad = self.dweight.reshape(inputs, columns)[:, : self.shape[0]]
+            self.context.grads[f"{self.name}.weight"] = grad
+            self.gather_bias()

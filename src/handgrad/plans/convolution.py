@@ -1,0 +1,234 @@
+"""Convolutions as stages: sums over windows, pooled at once or not.
+
+Where ReLU and a 2 × 2 max-pool follow, the sums are pooled before they are stored; going back, the
+gradient of the weights visits the winners alone where it can.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from handgrad.kernels import images
+from handgrad.kernels.tiles import REGISTERS, lanes
+from handgrad.kernels.windows import (
+    MASKED,
+    PLAIN,
+    RELU,
+    position_sums,
+    window_pools,
+    window_sums,
+)
+from handgrad.kernels.winners import winner_sums
+from handgrad.layers.base import Layer
+from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.plans.stages import Context, Pair, image_shape, pair
+from handgrad.plans.weighted import WeightedStage, tile_for, vectors_for, windows_of
+
+NOBODY = np.zeros(0, np.uint8)  # no max-pool, no winners
+
+
+class ConvStage(WeightedStage):
+    """A convolution of one group, with ReLU if the layer after it is one.
+
+    Args:
+        pool: the 2 × 2 max-pool after the ReLU, if it is to be done here.
+    """
+
+    def __init__(
+        self, context: Context, layer: Layer, name: str, *, relu: bool, pool: Layer | None = None
+    ) -> None:
+        super().__init__(context, layer, name, relu=relu)
+        options: Any = layer
+        self.kernel, self.stride = pair(options.kernel), pair(options.stride)
+        self.padding, self.dilation = options.placement.padding, pair(options.dilation)
+        self.pooled = pool is not None
+        self.sums_shape = self.shape  # before pooling
+        if pool is not None:
+            self.shape = image_shape(pool.output_shape)
+        self.borders()
+
+    def borders(self) -> None:
+        """Zeros around x and dy: x's padding, and what the windows of dy reach over."""
+        self.x_border = (self.padding, self.padding)
+        (_, height, width), (_, rows, columns) = self.input_shape, self.sums_shape
+        before: list[int] = []
+        after: list[int] = []
+        for k, s, p, d, size, out in zip(
+            *(self.kernel, self.stride, self.padding, self.dilation),
+            *((height, width), (rows, columns)),
+            strict=True,
+        ):
+            before.append(max(0, d * (k - 1) - p))
+            after.append(max(0, size - 1 + p - (out - 1) * s))
+        self.sums_border = ((before[0], before[1]), (after[0], after[1]))
+        if not self.pooled:
+            self.dy_border, self.dy_step = self.sums_border, self.stride
+
+    @property
+    def back(self) -> Pair:
+        """How far the windows of dy start before dy."""
+        rows, columns = (
+            d * (k - 1) - p
+            for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True)
+        )
+        return rows, columns
+
+    def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
+        super().connect(x, y, dy, dx)
+        dtype = self.context.dtype
+        self.numbers = math.prod(self.kernel) * x.channels * y.channels
+        self.x_at, self.window = windows_of(
+            x, self.kernel, self.padding, self.stride, self.dilation
+        )
+        self.bias, self.no_bias = (aligned_zeros(b.channels, dtype) for b in (y, x))
+        self.winner = NOBODY
+        if self.pooled:
+            self.winner = np.zeros(
+                self.context.count * self.shape[1] * self.shape[2] * y.channels, np.uint8
+            )
+        self.learns = dy is not None
+        if self.learns:
+            self.dbias = self.partial(y.channels)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Room for the weights in the kernels' layouts, and for the gradient before pooling."""
+        dtype = self.context.dtype
+        if self.learns:
+            self.dweight = self.partial(self.numbers)
+        self.weight = aligned_zeros(self.numbers, dtype)
+        self.d_sums, self.spread = self.dy, self.partial(0)
+        if self.dx is not None:
+            self.turned = aligned_zeros(self.numbers, dtype)
+            if self.pooled:
+                (before, after), step = self.sums_border, self.stride
+                self.d_sums = Buffer(
+                    *(self.context.count, self.sums_shape, dtype),
+                    before=before,
+                    after=after,
+                    step=step,
+                )
+            self.dy_at, self.dy_window = windows_of(
+                self.d_sums, self.kernel, self.back, dilation=self.dilation
+            )
+        elif self.pooled and self.learns:
+            self.spread = self.partial(4 * math.prod(self.shape[1:]) * self.y.channels)
+
+    # Weights, from the public layout, and gradients back to it.
+
+    def load(self, worker: int, *, training: bool) -> None:
+        if worker:
+            return
+        params = self.context.params
+        weight = params[f"{self.name}.weight"].transpose(2, 3, 1, 0)
+        c, f = weight.shape[2:]
+        into = self.weight.reshape(*self.kernel, self.x.channels, self.y.channels)
+        into[:, :, :c, :f] = weight
+        if training and self.dx is not None:
+            turned = self.turned.reshape(*self.kernel, self.y.channels, self.x.channels)
+            turned[:, :, :f, :c] = weight[::-1, ::-1].swapaxes(2, 3)
+        self.load_bias()
+
+    def load_bias(self) -> None:
+        """The bias, in whole registers."""
+        if self.has_bias:
+            self.bias[: self.shape[0]] = self.context.params[f"{self.name}.bias"]
+
+    def gather(self, worker: int) -> None:
+        if worker:
+            return
+        c, f = self.input_shape[0], self.shape[0]
+        total = self.dweight.sum(axis=0)
+        if self.by_winners:
+            public = total.reshape(-1, *self.kernel, self.x.channels).transpose(0, 3, 1, 2)
+        else:
+            shape = (*self.kernel, self.x.channels, self.y.channels)
+            public = total.reshape(shape).transpose(3, 2, 0, 1)
+        self.context.grads[f"{self.name}.weight"] = np.ascontiguousarray(public[:f, :c])
+        self.gather_bias()
+
+    # The three sums.
+
+    def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
+        x, y = self.x, self.y
+        arguments = (lo, hi, x.flat, self.x_at, self.window, self.weight, self.bias, y.flat, y.at)
+        if self.pooled:
+            vectors = vectors_for(y.channels, self.context.dtype, whole=True)
+            width = 2 * max(w for w in (1, 2, 3, 4, 6) if w <= self.shape[2] and fits(w, vectors))
+            window_pools(width, vectors)(*arguments, self.size, self.winner)
+        else:
+            sums = window_sums(*tile_for(self.shape[2], y.channels, self.context.dtype))
+            sums(*arguments, self.size, RELU if self.relu else PLAIN, y.flat, y.at)
+
+    def backward(self, worker: int, lo: int, hi: int) -> None:
+        self.mask_dy(lo, hi)
+        if self.dx is not None:
+            self.input_gradient(self.dx, worker, lo, hi)
+        self.weight_gradient(worker, lo, hi)
+        self.bias_gradient(worker, lo, hi)
+
+    def input_gradient(self, dx: Buffer, worker: int, lo: int, hi: int) -> None:
+        """dx: the sum over dy's windows, with the filters turned around."""
+        del worker
+        x, dy, d = self.x, self.dy, self.d_sums
+        if self.pooled:
+            start, image, row, position = d.at
+            to, steps = (start, image, 2 * row, 2 * position), (row, position)
+            images.max_pool_dx(
+                *(lo, hi, dy.flat, dy.at, (2, 2), steps, self.size, self.winner, d.flat, to, False)
+            )
+        _, height, width = self.input_shape
+        sums = window_sums(*tile_for(width, dx.channels, self.context.dtype))
+        sums(
+            *(lo, hi, d.flat, self.dy_at, self.dy_window, self.turned, self.no_bias),
+            *(dx.flat, dx.at, (height, width, dx.channels)),
+            *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
+        )
+
+    @property
+    def by_winners(self) -> bool:
+        """Whether dweight is a sum over winners: x has whole registers of channels."""
+        whole = self.x.channels % lanes(self.context.dtype.itemsize) == 0
+        return self.pooled and whole and self.dilation == (1, 1) and self.stride == (1, 1)
+
+    def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
+        """This worker's part of dweight, over the positions that won or over all."""
+        self.dweight[worker] = 0
+        if self.by_winners:
+            self.winners_gradient(worker, lo, hi)
+            return
+        d, size, winner = self.d_sums, (*self.sums_shape[1:], self.dy.channels), NOBODY
+        if self.pooled and self.dx is None:
+            size, winner = (2 * self.shape[1], 2 * self.shape[2], d.channels), self.winner
+        rows, _, run, _, _ = self.window
+        vectors = vectors_for(d.channels, self.context.dtype, whole=True)
+        tiles = [(1, 8), (1, 4), (1, 1)]
+        if rows * run + 3 < REGISTERS:  # a whole window of few channels is one tile
+            tiles, vectors = [(rows, run)], 1
+        done = 0
+        for lines, width in tiles:
+            end = run - (run - done) % width
+            if end > done:
+                position_sums(lines, width, vectors)(
+                    *(lo, hi, self.x.flat, self.x_at, self.window, done, end, d.flat, d.at, size),
+                    *(self.dweight[worker], False, winner, self.spread[worker]),
+                )
+            done = end
+
+    def winners_gradient(self, worker: int, lo: int, hi: int) -> None:
+        """This worker's part of dweight, over the positions that won."""
+        rows, _, run, _, _ = self.window
+        registers = run // lanes(self.context.dtype.itemsize)
+        lines = rows if 2 * rows + 3 < REGISTERS else 1
+        room = (REGISTERS - 12) // lines  # 18 sums with 32 registers
+        vectors = max(v for v in range(1, room + 1) if registers % v == 0)
+        winner_sums(lines, vectors)(
+            *(lo, hi, self.x.flat, self.x_at, (rows, run), self.dy.flat, self.dy.at, self.size),
+            *(self.shape[0], self.winner, self.dweight[worker]),
+        )
+
+
+def fits(pools: int, vectors: int) -> bool:
+    """Whether a tile of `pools` 2 × 2 positions leaves registers for weights and numbers."""
+    return 4 * pools * vectors + vectors + 2 < REGISTERS

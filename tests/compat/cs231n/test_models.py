@@ -427,6 +427,17 @@ def test_visualize_grid() -> None:
     assert grid[0, 0, 0] == 255  # the largest of its image
     assert grid[1, 8, 0] == 0  # the smallest of its image
     assert not grid[3:].any()  # one colour, and a place without an image
+    images = np.random.default_rng(0).normal(size=(4, 2, 3, 1))
+    low, high = images.min(axis=(1, 2, 3)), images.max(axis=(1, 2, 3))
+    a, b, c, d = ((images.T - low) / (high - low)).T[..., 0]
+    row, column = np.zeros((1, 7)), np.zeros((2, 1))  # what lies between
+    expected = np.block([[a, column, b], [row], [c, column, d]])
+    np.testing.assert_allclose(visualize_grid(images, ubound=1, padding=1)[..., 0], expected)
+    together = vis_grid(images)[..., 0] * (images.max() - images.min()) + images.min()
+    np.testing.assert_allclose(together[3:5, 4:7], images[3, ..., 0])
+    np.testing.assert_allclose(together[2], images.max())
+    images = np.zeros((3, 2, 4, 1))
+    images[0, 0, 0], images[1, 1, 3], images[2] = 7, -3, 5
     assert vis_grid(images).shape == (6, 10, 1)
     assert (vis_grid(images).min(), vis_grid(images).max()) == (0, 1)
     assert not vis_grid(np.ones((1, 2, 2, 3))).any()

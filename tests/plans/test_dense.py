@@ -164,6 +164,14 @@ def test_losses(name: str, *, weighted: bool) -> None:
     check_training(two_layers, LOSSES[name], lambda: SGD(0.05), sample_weight=weights)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("batch_size", [10, 47])
+def test_one_answer_per_row(batch_size: int, *, weighted: bool) -> None:
+    weights = np.random.default_rng(3).integers(0, 3, 47) if weighted else None
+    options: dict[str, Any] = {"sample_weight": weights, "batch_size": batch_size}
+    check_training(lambda: [Affine(1)], BinaryCrossEntropy(), lambda: SGD(0.5), **options)
+
+
 def test_rows_of_probabilities() -> None:
     labels = np.random.default_rng(3).dirichlet([1, 1, 1], 47)
     check_training(two_layers, softmax(), lambda: SGD(0.5), labels=labels)

@@ -7,9 +7,16 @@ A row's loss goes to `losses[n]` in float64; whoever adds them up does so in the
 
 import math
 
+import numpy as np
+
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 
+LN_2_HIGH, LN_2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
+INVERSE_LN_2 = 1 / math.log(2)
+SERIES = tuple(1 / math.factorial(k) for k in range(13, -1, -1))  # of exp, highest power first
+POWERS = tuple(2.0**-(2**k) for k in range(10))  # n is at most 1010
+ODD = tuple(1 / k for k in range(29, 0, -2))
 SOFTMAX, YES_NO, SQUARED, HALF_SQUARED = 0, 1, 2, 3
 
 
@@ -60,6 +67,64 @@ def yes_no_row(logits: Array, target: Array, d: Array) -> float:
 
 
 @compiled
+def exponential(x: float) -> float:
+    """exp(x) for x ≤ 0, and NaN for NaN.
+
+    It asks no library and takes no branch, so loops over it become vector instructions. With
+    x = r − n ln 2, exp(x) is 2⁻ⁿ times the series of exp(r), and 2⁻ⁿ the product of 2⁻¹, 2⁻²,
+    2⁻⁴, … that the binary digits of n ask for. Below −700 it stays at exp(−700).
+    """
+    x = -700.0 if x < -700.0 else x
+    n = np.int32(0.5 - x * INVERSE_LN_2)
+    r = (x + n * LN_2_HIGH) + n * LN_2_LOW
+    total = SERIES[0]
+    for coefficient in SERIES[1:]:
+        total = total * r + coefficient
+    for digit in range(10):
+        total *= POWERS[digit] if (n >> digit) & 1 == 1 else 1.0
+    return total
+
+
+@compiled
+def logarithm_of_one_plus(e: float) -> float:
+    """log(1 + e) for 0 ≤ e ≤ 1: the series 2 (s + s³/3 + s⁵/5 + …) with s = e / (2 + e)."""
+    s = e / (2.0 + e)
+    square, total = s * s, 0.0
+    for coefficient in ODD:
+        total = total * square + coefficient
+    return 2.0 * s * total
+
+
+@compiled
+def yes_no_column(
+    logits: Array,
+    labels: tuple[Array, Array, Array],
+    order: Array,
+    lo: int,
+    hi: int,
+    losses: Array,
+    d: Array,
+) -> None:
+    """`loss_rows` for yes/no answers one per row: side by side, they become vector instructions."""
+    _, targets, weight = labels
+    kind, total = d.dtype.type, total_weight(order, weight)
+    x, e = np.empty(hi - lo), np.empty(hi - lo)
+    for i in range(hi - lo):
+        x[i] = logits[lo + i, 0]
+    for i in range(hi - lo):
+        e[i] = exponential(-x[i] if x[i] > 0.0 else x[i])
+        losses[lo + i] = (x[i] if x[i] > 0.0 else 0.0) + logarithm_of_one_plus(e[i])
+        e[i] = (e[i] if x[i] < 0.0 else 1.0) / (1.0 + e[i])
+    for i in range(hi - lo):
+        row = order[lo + i]
+        target, share = targets[row, 0], 1.0 / total if total > 0.0 else 0.0
+        if len(weight) > 0:
+            share *= weight[row]
+        losses[lo + i] = share * (losses[lo + i] - x[i] * target)
+        d[lo + i, 0] = kind(share * (e[i] - target))
+
+
+@compiled
 def squared_row(outputs: Array, target: Array, d: Array) -> float:
     """The squared differences of a row, summed; writes d = 2 (output − target)."""
     loss = 0.0
@@ -95,6 +160,13 @@ def loss_rows(
         i = order[n]
         row, slope = logits[n, :features], d[n, :features]
         target = targets[i] if len(targets) > 0 else none
+        if how == SOFTMAX:
+            label = int(classes[i]) if len(classes) > 0 else -1
+            losses[n] = softmax_row(row, target, label, smoothing, slope)
+        elif how == YES_NO:
+            losses[n] = yes_no_row(row, target, slope)
+        else:
+            losses[n] = squared_row(row, target, slope)
         share = float(weight[i]) if len(weight) > 0 else 1.0
         if how == HALF_SQUARED:
             share *= 0.5
@@ -102,13 +174,6 @@ def loss_rows(
             share = 0.0
         else:
             share /= total if how == SOFTMAX else total * features
-        if how == SOFTMAX:
-            label = int(classes[i]) if len(classes) > 0 else -1
-            loss = softmax_row(row, target, label, smoothing, slope)
-        elif how == YES_NO:
-            loss = yes_no_row(row, target, slope)
-        else:
-            loss = squared_row(row, target, slope)
-        losses[n] = share * loss
+        losses[n] *= share
         for k in range(features):
             slope[k] *= kind(share)

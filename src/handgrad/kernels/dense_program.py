@@ -9,7 +9,7 @@ batch norm and of the update are in `dense_step.py`, with the one who walks thro
 
 from handgrad.checks import Array
 from handgrad.kernels.dense import HEIGHT, matrix_sums, transpose
-from handgrad.kernels.dense_losses import loss_rows
+from handgrad.kernels.dense_losses import YES_NO, loss_rows, yes_no_column
 from handgrad.kernels.dense_parts import (
     activate,
     activate_back,
@@ -145,7 +145,10 @@ def entrywise(
         activate_back(p[4], q[0], y, matrix(a, p[5], rows * p[2], p[2]), p[3], lo, hi)
     elif p[0] == LOSS:
         d = matrix(a, p[4], rows * p[2], p[2])
-        loss_rows(p[5], q[0], y, d, p[3], labels, order, lo, hi, scratch[1])
+        if p[5] == YES_NO and p[3] == 1:
+            yes_no_column(y, labels, order, lo, hi, scratch[1], d)
+        else:
+            loss_rows(p[5], q[0], y, d, p[3], labels, order, lo, hi, scratch[1])
         if len(outputs) > 0:
             keep(y, lo, hi, outputs)
     elif p[5] % workers == worker:

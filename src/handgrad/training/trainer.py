@@ -198,7 +198,7 @@ class Trainer:
             self.running = Running()
         whole = self._whole if self._whole is not None and self._whole.suits() else None
         self._learning = None  # freezing is by epochs
-        order = np.random.default_rng((self.seed, position.epoch)).permutation(len(x))
+        order = self._order() if whole is None else whole.order(self._order)
         while position.step < position.steps_per_epoch:
             if whole is None or not whole.run(order):
                 whole = None
@@ -222,6 +222,11 @@ class Trainer:
         self.history.append(row)
         self.schedule.observe(row)
         self._tell("on_epoch")
+
+    def _order(self) -> Array:
+        """The order of the examples in the epoch under way."""
+        rng = np.random.default_rng((self.seed, self.position.epoch))
+        return rng.permutation(self.position.rows)
 
     # -- one step ---------------------------------------------------------------------------
 

@@ -4,7 +4,10 @@ Between two places where somebody looks (a callback after each step, the end of 
 of a small network need no Python. The numbers are those of the same steps made one by one.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from handgrad.backend import compiled, planned
 from handgrad.checks import Array
@@ -34,6 +37,7 @@ class WholeSteps:
     ) -> None:
         self.trainer, self.plan, self.data = trainer, plan, data
         self.x, self.labels, self.weights = x, labels, weights
+        self.own_order = np.arange(len(x))
         looks = any(
             type(callback).on_step is not Callback.on_step and callback.each_step
             for callback in trainer.callbacks
@@ -44,6 +48,10 @@ class WholeSteps:
     def suits(self) -> bool:
         """Whether everything learns: the plan freezes nothing."""
         return not any(layer.frozen for layer in self.trainer.network.layers)
+
+    def order(self, order: Callable[[], Array]) -> Array:
+        """The order of an epoch; where one batch holds all examples, they keep their own."""
+        return self.own_order if self.plan.count == len(self.x) else order()
 
     def release(self) -> None:
         """Leave the optimizer arrays of its own."""

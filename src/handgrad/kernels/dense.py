@@ -53,13 +53,16 @@ def panel_sums(vectors: int) -> Any:
     ) -> None:
         for block in range(0, max(terms, 1), BLOCK):
             for i in range(lo, hi, HEIGHT):
+                number = x + i * x_row
                 if block == 0:
-                    tile = tile_bias(HEIGHT, vectors, a, bias)
+                    tile = tile_bias(1, HEIGHT, vectors, a, bias)
                 else:
-                    tile = tile_load(HEIGHT, vectors, a, out + i * out_step, out_step)
+                    tile = tile_load(1, HEIGHT, vectors, a, out + i * out_step, 0, out_step)
                 for t in range(block, min(block + BLOCK, terms)):
-                    tile = tile_fma(tile, a, x + i * x_row + t * x_term, x_row, a, w + t * w_step)
-                tile_store(tile, a, out + i * out_step, out_step)
+                    tile = tile_fma(
+                        tile, a, x + i * x_row + t * x_term, 0, x_row, a, w + t * w_step
+                    )
+                tile_store(tile, a, out + i * out_step, 0, out_step)
 
     return sums
 

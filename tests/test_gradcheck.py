@@ -85,6 +85,14 @@ def test_diff_refuses(f: Any, x: Any, error: type[Exception], message: str) -> N
         numerical_diff(f, x)
 
 
+def test_a_step_must_change_x() -> None:
+    message = "step must change x, but 0.0001 is less than the rounding .* Leave step out"
+    with pytest.raises(InvalidValueError, match=f"numerical_diff: {message}"):
+        numerical_diff(lambda x: x * x, [1.0, 1e13], step=1e-4)
+    with pytest.raises(InvalidValueError, match=f"numerical_gradient: {message}"):
+        numerical_gradient(lambda x: (x * x).sum(), [1.0, 1e13], step=1e-4)
+
+
 def test_a_step_must_be_positive() -> None:
     with pytest.raises(InvalidValueError, match=r"numerical_diff: step must be in \(0, inf\)"):
         numerical_diff(np.sin, 1.0, step=0)

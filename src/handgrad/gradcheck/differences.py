@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.checks import Array, DtypeError, ShapeError, check_number, shape_text
+from handgrad.checks import (
+    Array,
+    DtypeError,
+    InvalidValueError,
+    ShapeError,
+    check_number,
+    shape_text,
+)
 
 COMPLEX_STEP = 1e-30  # nothing is subtracted, so it can be as small as one likes
 
@@ -37,6 +44,7 @@ def numerical_diff(f: Callable[[Any], Any], x: Any, *, step: float | None = None
         A float, or a float64 array of the shape of x.
 
     Raises:
+        InvalidValueError: step is so small that x + h is x.
         DtypeError: x or f(x) is not real.
         ShapeError: f(x) has not the shape of x.
 
@@ -55,6 +63,7 @@ def numerical_diff(f: Callable[[Any], Any], x: Any, *, step: float | None = None
     h = step_size(np.abs(point), value.dtype, step, who=who)
     plus, minus = point + h, point - h
     width = plus - minus  # not 2h exactly: rounding moved both ends
+    check_moved(width, h, who=who)
     rise = np.asarray(f(plus), np.float64) - np.asarray(f(minus), np.float64)
     slope = rise / width  # (1)
     return float(slope) if slope.ndim == 0 else slope
@@ -87,6 +96,7 @@ def numerical_gradient(
         A float64 array of the shape of x.
 
     Raises:
+        InvalidValueError: step is so small that x + h is x.
         DtypeError: x or f(x) is not real; or f reads an array of integers itself, which cannot
             take small steps.
         ShapeError: f(x) is not one number.
@@ -196,6 +206,19 @@ def step_size(size: Any, dtype: Any, step: float | None, *, who: str) -> Any:
     return eps ** (1 / 3) * np.maximum(1, size)
 
 
+def check_moved(width: Any, h: Any, *, who: str) -> None:
+    """Refuse a step that is less than the rounding of x: x + h is x then, and nothing is measured.
+
+    Raises:
+        InvalidValueError: names the step.
+    """
+    if not np.all(width):
+        raise InvalidValueError(
+            f"{who}: step must change x, but {h} is less than the rounding of an entry. Leave "
+            "step out: it then grows with x."
+        )
+
+
 def differences(f: Callable[[Any], Any], x: Array, step: float | None) -> tuple[Array, bool]:
     """The gradient at `x`, which is changed and put back, and whether f never changed at all."""
     who = "numerical_gradient"
@@ -218,6 +241,7 @@ def differences(f: Callable[[Any], Any], x: Array, step: float | None) -> tuple[
         h = step_size(abs(entry), precision, step, who=who)
         above, plus = value_at(index, entry + h)
         below, minus = value_at(index, entry - h)
+        check_moved(plus - minus, h, who=who)
         gradient[index] = (above - below) / (plus - minus)  # (1)
         flat = flat and above == base == below
     return gradient, flat

@@ -116,7 +116,7 @@ def test_the_summary_knows_what_training_will_take(name: str, backend: str) -> N
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_predicting_60000_images_streams(backend: str) -> None:
     few, many = (child(PREDICT, "mlp", rows, backend=backend) for rows in (600, 60_000))
-    assert many - few < 5_000_000  # the outputs themselves take 2.4 MB; outputs of a layer 61 MB
+    assert many - few < 8_000_000  # outputs take 2.4 MB, twice when they are joined; a layer 61 MB
 
 
 def network() -> Network:

@@ -14,13 +14,18 @@ from handgrad.checks import (
     ShapeError,
     as_numbers,
     check_choice,
+    check_count,
     check_finite,
     check_kind,
+    check_number,
     check_shape,
     shape_text,
 )
 from handgrad.losses import Loss
 from handgrad.network import Network
+from handgrad.regularizers import Penalty
+from handgrad.schedules import Schedule
+from handgrad.threads import check_threads
 from handgrad.training.callbacks import Callback
 
 Metric = Callable[[Array, Array], float]
@@ -32,6 +37,24 @@ DEFAULT_METRICS: dict[str, dict[str, Metric]] = {
     "linear": {"mean_absolute_error": metric_functions.mean_absolute_error},
 }
 COLUMNS = ("epoch", "loss", "learning_rate", "seconds")  # the history's own
+
+
+def check_options(
+    schedule: Any, penalty: Any, clip_norm: Any, seed: Any, threads: int | None
+) -> None:
+    """Refuse what cannot be an option of a trainer.
+
+    Raises:
+        DtypeError, InvalidValueError: naming the first that cannot be.
+    """
+    if schedule is not None:
+        check_kind(schedule, Schedule, who="Trainer", which="schedule")
+    if penalty is not None:
+        check_kind(penalty, Penalty, who="Trainer", which="penalty")
+    check_count(seed, who="Trainer", which="seed", low=0)
+    if clip_norm is not None:
+        check_number(clip_norm, who="Trainer", which="clip_norm", low=0, open_low=True)
+    check_threads(threads, who="Trainer")
 
 
 def prepare_examples(network: Network, loss: Loss, x: Any, labels: Any) -> tuple[Array, Array]:

@@ -12,18 +12,17 @@ from handgrad.checks import (
     InvalidValueError,
     check_count,
     check_kind,
-    check_number,
 )
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
-from handgrad.threads import check_threads
 from handgrad.training.arguments import (
     Augment,
     Metric,
     augmented,
+    check_options,
     measure,
     prepare_callbacks,
     prepare_examples,
@@ -91,14 +90,7 @@ class Trainer:
         check_kind(network, Network, who="Trainer", which="network")
         check_kind(loss, Loss, who="Trainer", which="loss")
         check_kind(optimizer, Optimizer, who="Trainer", which="optimizer")
-        if schedule is not None:
-            check_kind(schedule, Schedule, who="Trainer", which="schedule")
-        if penalty is not None:
-            check_kind(penalty, Penalty, who="Trainer", which="penalty")
-        check_count(seed, who="Trainer", which="seed", low=0)
-        if clip_norm is not None:
-            check_number(clip_norm, who="Trainer", which="clip_norm", low=0, open_low=True)
-        check_threads(threads, who="Trainer")
+        check_options(schedule, penalty, clip_norm, seed, threads)
         loss.check_network(network.layers)
         self.network = network
         self.loss = loss

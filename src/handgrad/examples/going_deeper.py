@@ -15,7 +15,8 @@ conditions, not only a sum. That is why deep networks are made of 3 × 3 filters
 What to look at: the pictures are measured, not drawn: the gradient of one output with respect to
 every pixel, through layers whose weights are all 1. Where it is 0 the output does not see. The
 number of ways from a pixel to the output is largest in the middle, so that the edge of a receptive
-field hardly counts. The table then trains networks that see equally far.
+field hardly counts. The table then trains networks that see equally far: they end within a tenth of
+a percent of each other, the ones of 3 × 3 with two thirds or half of the weights.
 
 Simonyan and Zisserman, arXiv:1409.1556, section 2.3; Luo et al., arXiv:1701.04128.
 """

@@ -51,7 +51,7 @@ def panel_sums(vectors: int) -> Any:
         hi: int,
         terms: int,
     ) -> None:
-        for block in range(0, max(terms, 1), BLOCK):
+        for block in range(0, terms, BLOCK):
             for i in range(lo, hi, HEIGHT):
                 number = x + i * x_row
                 if block == 0:
@@ -59,9 +59,7 @@ def panel_sums(vectors: int) -> Any:
                 else:
                     tile = tile_load(1, HEIGHT, vectors, a, out + i * out_step, 0, out_step)
                 for t in range(block, min(block + BLOCK, terms)):
-                    tile = tile_fma(
-                        tile, a, x + i * x_row + t * x_term, 0, x_row, a, w + t * w_step
-                    )
+                    tile = tile_fma(tile, a, number + t * x_term, 0, x_row, a, w + t * w_step)
                 tile_store(tile, a, out + i * out_step, 0, out_step)
 
     return sums

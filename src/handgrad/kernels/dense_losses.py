@@ -14,10 +14,10 @@ from handgrad.kernels.jit import compiled
 
 LN_2_HIGH, LN_2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 INVERSE_LN_2 = 1 / math.log(2)
-SERIES = tuple(1 / math.factorial(k) for k in range(13, -1, -1))  # of exp, highest power first
-POWERS = tuple(2.0**-(2**k) for k in range(10))  # n is at most 1010
+SERIES = tuple(1 / math.factorial(k) for k in range(12, -1, -1))  # of exp, highest power first
+POWERS = tuple(2.0 ** -(2**k) for k in range(10))  # n is at most 1010
 ODD = tuple(1 / k for k in range(29, 0, -2))
-SOFTMAX, YES_NO, SQUARED, HALF_SQUARED = 0, 1, 2, 3
+SOFTMAX, YES_NO, SQUARED, HALF_SQUARED, ONE_ANSWER = range(5)
 
 
 @compiled
@@ -33,21 +33,18 @@ def total_weight(order: Array, weight: Array) -> float:
 
 @compiled
 def softmax_row(logits: Array, target: Array, label: int, smoothing: float, d: Array) -> float:
-    """Softmax-cross-entropy of a row; `label` is its class, or −1 where `target` is the row.
+    """Softmax-cross-entropy of a row; `label` is its class, or K where `target` is the row.
 
     Writes d = p − t.
     """
     count = len(logits)
-    largest = logits[0]
-    for k in range(count):
-        largest = logits[k] if logits[k] > largest else largest
-    total = 0.0
+    largest, total = logits.max(), 0.0
     for k in range(count):
         d[k] = math.exp(logits[k] - largest)
         total += d[k]
     logarithm, loss = math.log(total), 0.0
     for k in range(count):
-        one_hot = (1.0 if k == label else 0.0) if label >= 0 else target[k]
+        one_hot = (1.0 if k == label else 0.0) if label < count else target[k]
         asked = (1.0 - smoothing) * one_hot + smoothing / count
         loss += asked * (logarithm - (logits[k] - largest))
         d[k] = d[k] / total - asked
@@ -80,7 +77,7 @@ def exponential(x: float) -> float:
     total = SERIES[0]
     for coefficient in SERIES[1:]:
         total = total * r + coefficient
-    for digit in range(10):
+    for digit in range(len(POWERS)):
         total *= POWERS[digit] if (n >> digit) & 1 == 1 else 1.0
     return total
 
@@ -89,8 +86,8 @@ def exponential(x: float) -> float:
 def logarithm_of_one_plus(e: float) -> float:
     """log(1 + e) for 0 ≤ e ≤ 1: the series 2 (s + s³/3 + s⁵/5 + …) with s = e / (2 + e)."""
     s = e / (2.0 + e)
-    square, total = s * s, 0.0
-    for coefficient in ODD:
+    square, total = s * s, ODD[0]
+    for coefficient in ODD[1:]:
         total = total * square + coefficient
     return 2.0 * s * total
 
@@ -108,17 +105,17 @@ def yes_no_column(
     """`loss_rows` for yes/no answers one per row: side by side, they become vector instructions."""
     _, targets, weight = labels
     kind, total = d.dtype.type, total_weight(order, weight)
-    x, e = np.empty(hi - lo), np.empty(hi - lo)
-    for i in range(hi - lo):
+    x, e = np.empty_like(losses[lo:hi]), np.empty_like(losses[lo:hi])
+    for i in range(len(x)):
         x[i] = logits[lo + i, 0]
-    for i in range(hi - lo):
+    for i in range(len(x)):
         e[i] = exponential(-x[i] if x[i] > 0.0 else x[i])
         losses[lo + i] = (x[i] if x[i] > 0.0 else 0.0) + logarithm_of_one_plus(e[i])
         e[i] = (e[i] if x[i] < 0.0 else 1.0) / (1.0 + e[i])
-    for i in range(hi - lo):
+    for i in range(len(x)):
         row = order[lo + i]
         target, share = targets[row, 0], 1.0 / total if total > 0.0 else 0.0
-        if len(weight) > 0:
+        if len(weight):
             share *= weight[row]
         losses[lo + i] = share * (losses[lo + i] - x[i] * target)
         d[lo + i, 0] = kind(share * (e[i] - target))
@@ -155,19 +152,18 @@ def loss_rows(
     """
     classes, targets, weight = labels
     kind, total = d.dtype.type, total_weight(order, weight)
-    none = targets[0] if len(targets) > 0 else logits[0]
     for n in range(lo, hi):
         i = order[n]
         row, slope = logits[n, :features], d[n, :features]
-        target = targets[i] if len(targets) > 0 else none
+        target = targets[i] if len(targets) else logits[n]
         if how == SOFTMAX:
-            label = int(classes[i]) if len(classes) > 0 else -1
+            label = int(classes[i]) if len(classes) else features
             losses[n] = softmax_row(row, target, label, smoothing, slope)
         elif how == YES_NO:
             losses[n] = yes_no_row(row, target, slope)
         else:
             losses[n] = squared_row(row, target, slope)
-        share = float(weight[i]) if len(weight) > 0 else 1.0
+        share = float(weight[i]) if len(weight) else 1.0
         if how == HALF_SQUARED:
             share *= 0.5
         elif total == 0.0:

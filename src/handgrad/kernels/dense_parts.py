@@ -107,6 +107,17 @@ def add_columns(x: Array, features: int, lo: int, hi: int, total: Array) -> None
 
 
 @compiled
+def sum_columns(x: Array, features: int, out: Array) -> None:
+    """out[j] = Σ x[n, j] over all rows."""
+    kind, total = out.dtype.type, np.zeros(features)
+    for n in range(len(x)):
+        for j in range(features):
+            total[j] += x[n, j]
+    for j in range(features):
+        out[j] = kind(total[j])
+
+
+@compiled
 def add_squares(x: Array, mean: Array, features: int, lo: int, hi: int, total: Array) -> None:
     """total[j] = Σ (x[n, j] − mean[j])²."""
     for j in range(features):
@@ -133,16 +144,17 @@ def normalize(
     x: Array,
     stats: Array,
     weight: Array,
+    bias: Array,
     y: Array,
     features: int,
     lo: int,
     hi: int,
 ) -> None:
-    """y = weight[0] (x − mean) inv_std + weight[1]; stats are (mean, var, inv_std, …)."""
+    """y = weight (x − mean) inv_std + bias; stats are (mean, var, inv_std, …)."""
     mean, inv_std = stats[0], stats[2]
     for n in range(lo, hi):
         for j in range(features):
-            y[n, j] = weight[0, j] * ((x[n, j] - mean[j]) * inv_std[j]) + weight[1, j]
+            y[n, j] = weight[j] * ((x[n, j] - mean[j]) * inv_std[j]) + bias[j]
 
 
 @compiled
@@ -187,15 +199,16 @@ def invert_deviation(var: Array, eps: float, features: int, inv_std: Array) -> N
 
 
 @compiled
-def remember(stats: Array, momentum: float, m: int, features: int, running: Array) -> None:
+def remember(stats: Array, momentum: float, m: int, features: int, mean: Array, var: Array) -> None:
     """Running mean and variance after a batch of m rows, as `BatchNorm.new_state`."""
     kind = stats.dtype.type
-    keep, fresh, zero = kind(momentum), kind(1.0 - momentum), kind(0)
-    correction = kind(m / (m - 1)) if m > 1 else zero
+    keep, fresh = kind(momentum), kind(1.0 - momentum)
     for j in range(features):
-        running[0, j] = keep * running[0, j] + fresh * stats[0, j]
-        if m > 1:
-            running[1, j] = keep * running[1, j] + fresh * (stats[1, j] * correction)
+        mean[j] = keep * mean[j] + fresh * stats[0, j]
+    if m > 1:
+        correction = kind(m / (m - 1))
+        for j in range(features):
+            var[j] = keep * var[j] + fresh * (stats[1, j] * correction)
 
 
 # -- parameters -------------------------------------------------------------------------------

@@ -9,21 +9,20 @@ batch norm and of the update are in `dense_step.py`, with the one who walks thro
 
 from handgrad.checks import Array
 from handgrad.kernels.dense import HEIGHT, matrix_sums, transpose
-from handgrad.kernels.dense_losses import YES_NO, loss_rows, yes_no_column
+from handgrad.kernels.dense_losses import ONE_ANSWER, loss_rows, yes_no_column
 from handgrad.kernels.dense_parts import (
     activate,
     activate_back,
-    add_columns,
     add_parts,
     gather,
     keep,
-    whole,
+    sum_columns,
 )
 from handgrad.kernels.jit import compiled
 
 Sources = tuple[Array, Array, Array]  # the examples: float32, float64 or bytes; two are empty
 Labels = tuple[Array, Array, Array]
-Scratch = tuple[Array, Array]  # sums (kind, worker, feature) and losses (row,) in float64
+Scratch = tuple[Array, Array]  # sums (use, which, worker, feature) and losses (row,) in float64
 Team = tuple[int, int, int, int]  # a worker's number, how many there are, its rows lo … hi − 1
 
 # Instructions, and their operands in a row of the program. A matrix is named by where it begins in
@@ -32,7 +31,7 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     GATHER,  # x, step, features, whether by columns; numbers: scale, offset
     ACTIVATE,  # y, step, features, which; numbers: slope
     LOSS,  # logits, step, features, d, which; numbers: smoothing
-    BIAS_SUMS,  # d, step, features, gradient, who
+    BIAS_SUMS,  # d, step, features, gradient
     ACTIVATE_BACK,  # y, step, features, which, d; numbers: slope
     SUMS,  # x, steps by row and term, w, step, bias, out, step, columns, terms: out = bias + x w
     WEIGHT_SUMS,  # the same, with rows in place of terms: the terms are the examples
@@ -84,9 +83,9 @@ def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, tea
         first, last = share(team[0], team[1], p[3], PIECE)
         part = (0, len(order), first, last)
     x = matrix(a, p[1], len(order) * p[2], p[2])
-    if len(source[0]) > 0:
+    if len(source[0]):
         gather(source[0], order, q[0], q[1], x, p[3], part)
-    elif len(source[1]) > 0:
+    elif len(source[1]):
         gather(source[1], order, q[0], q[1], x, p[3], part)
     else:
         gather(source[2], order, q[0], q[1], x, p[3], part)
@@ -111,7 +110,7 @@ def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
     if p[0] == SPLIT_SUMS:
         first, last = share(worker, workers, p[9], PIECE)
         x, weight, sums_at = p[1] + first, p[3] + first * p[4], p[7] + worker * p[10]
-        bias, end = p[5] if worker == 0 else p[6], whole_tiles(rows)
+        bias, end = p[5] if first == 0 else p[6], whole_tiles(rows)
         matrix_sums(
             *(a, x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4], 0, end, last - first)
         )
@@ -145,13 +144,11 @@ def entrywise(
         activate_back(p[4], q[0], y, matrix(a, p[5], rows * p[2], p[2]), p[3], lo, hi)
     elif p[0] == LOSS:
         d = matrix(a, p[4], rows * p[2], p[2])
-        if p[5] == YES_NO and p[3] == 1:
+        if p[5] == ONE_ANSWER:
             yes_no_column(y, labels, order, lo, hi, scratch[1], d)
         else:
             loss_rows(p[5], q[0], y, d, p[3], labels, order, lo, hi, scratch[1])
-        if len(outputs) > 0:
+        if len(outputs):
             keep(y, lo, hi, outputs)
-    elif p[5] % workers == worker:
-        total = scratch[0][0, worker : worker + 1]
-        add_columns(y, p[3], 0, rows, total[0])
-        whole(total, 1, p[3], 1.0, a[p[4] : p[4] + p[3]])
+    elif worker == workers - 1:
+        sum_columns(y, p[3], a[p[4] :])

@@ -75,9 +75,9 @@ def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team)
     step, features, many = p[4], p[5], float(rows)
     size, own = rows * step, 5 * step
     x, y = matrix(a, p[1], size, step), matrix(a, p[2], size, step)
-    d, weight = matrix(a, p[3], size, step), matrix(a, p[6], 2 * step, step)
+    d, weight, bias = matrix(a, p[3], size, step), a[p[6] :], a[p[6] + step :]
     stats = matrix(a, p[7] + worker * own, own, step)
-    first, second = wide[p[10]], wide[p[10] + 1]
+    first, second = wide[p[10]]
     if p[0] == MEAN:
         add_columns(x, features, lo, hi, first[worker])
     elif p[0] == VARIANCE:
@@ -86,19 +86,24 @@ def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team)
     elif p[0] == NORMALIZE:
         whole(second, workers, features, many, stats[1])
         invert_deviation(stats[1], q[0], features, stats[2])
-        normalize(x, stats, weight, y, features, lo, hi)
+        normalize(x, stats, weight, bias, y, features, lo, hi)
     elif p[0] == NORM_SUMS:
         norm_sums(x, d, stats, features, lo, hi, first[worker], second[worker])
     elif p[0] == NORM_BACK:
         whole(first, workers, features, many, stats[3])
         whole(second, workers, features, many, stats[4])
-        norm_dx(x, d, stats, weight[0], d, features, lo, hi)
+        norm_dx(x, d, stats, weight, d, features, lo, hi)
         if worker == 0:
-            gradient = matrix(a, p[8], 2 * step, step)
-            whole(second, workers, features, 1.0, gradient[0])
-            whole(first, workers, features, 1.0, gradient[1])
+            whole(second, workers, features, 1.0, a[p[8] :])
+            whole(first, workers, features, 1.0, a[p[8] + step :])
     elif worker == 0:
-        remember(stats, q[1], rows, features, matrix(a, p[9], 2 * step, step))
+        remember(stats, q[1], rows, features, a[p[9] :], a[p[9] + step :])
+
+
+@compiled
+def part(a: Array, start: int, lo: int, hi: int) -> Array:
+    """The numbers lo … hi − 1 of those that begin at `start`."""
+    return a[start + lo : start + hi]
 
 
 @compiled
@@ -108,7 +113,7 @@ def check(
     """The loss, and whether it and this worker's part of the gradients are finite."""
     worker, workers = team[0], team[1]
     lo, hi = share(worker, workers, p[2], LINE)
-    gradient = a[p[1] + lo : p[1] + hi]
+    gradient = part(a, p[1], lo, hi)
     spoiled = not finite(gradient)
     if worker == 0:
         total = 0.0
@@ -147,10 +152,11 @@ def update(p: Array, q: Array, a: Array, rate: Array, team: Team) -> None:
     worker, workers, size = team[0], team[1], p[5]
     lo, hi = share(worker, workers, size, LINE)
     if p[0] == DECAY:
-        scale(a[p[1] + max(lo, p[2]) : p[1] + max(min(hi, p[3]), lo, p[2])], rate[1])
+        first = max(lo, p[2])
+        scale(part(a, p[1], first, max(first, min(hi, p[3]))), rate[1])
         return
-    param, grad = a[p[1] + lo : p[1] + hi], a[p[2] + lo : p[2] + hi]
-    one, two = a[p[3] + lo : p[3] + hi], a[p[4] + lo : p[4] + hi]
+    param, grad = part(a, p[1], lo, hi), part(a, p[2], lo, hi)
+    one, two = part(a, p[3], lo, hi), part(a, p[4], lo, hi)
     if p[6] == SGD:
         descend(param, grad, rate[0])
     elif p[6] == MOMENTUM:
@@ -194,11 +200,10 @@ def walk(  # noqa: C901, PLR0912  (a table of what there is to do)
             p, q = program[at], numbers[at]
             if p[0] == MEET:
                 if not met(meet, own, worker, workers):
-                    own[0], own[1] = done, at
+                    own[1] = at
                     return False
             elif p[0] == STOP:
                 if stopped(meet, workers):
-                    own[0] = done
                     return True
             elif p[0] == CHECK:
                 check(p, a, scratch[1], len(rows), meet, results[done:], team)

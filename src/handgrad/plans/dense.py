@@ -23,7 +23,7 @@ from handgrad.network import Network
 from handgrad.optimizers import Adam, Optimizer
 from handgrad.plans.buffers import aligned_zeros
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
-from handgrad.plans.dense_layout import KINDS, Layout
+from handgrad.plans.dense_layout import USES, Layout
 from handgrad.plans.workers import StoppedError, Workers
 from handgrad.threads import deterministic, thread_count
 
@@ -105,7 +105,7 @@ class DensePlan:
         self._lay_out(layers, loss)
         layout = self.layout
         self.flat = aligned_zeros(layout.size, layout.dtype)
-        self.scratch = (np.zeros((KINDS, workers.count, layout.widest)), np.zeros(count))
+        self.scratch = (np.zeros((USES, 2, workers.count, layout.widest)), np.zeros(count))
         self.meet = aligned_zeros(3 * LINE * workers.count, np.int64)
         self.params = [
             (name, place.view(self.flat, network.params[name].shape))

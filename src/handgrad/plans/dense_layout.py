@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.checks import Array
-from handgrad.kernels import dense_parts, dense_program
+from handgrad.kernels import dense_losses, dense_parts, dense_program
 from handgrad.kernels.dense import HEIGHT
 from handgrad.layers import Affine, BatchNorm, LeakyRelu, Relu, Sigmoid, Tanh
 from handgrad.layers.base import Layer
@@ -25,8 +25,8 @@ ACTIVATIONS: dict[type[Layer], int] = {
     Tanh: dense_parts.TANH,
 }
 STATISTICS = 5  # rows that batch norm keeps: mean, variance, 1/std, and the means of backward
-SUMS_FORWARD, SUMS_BACK = 0, 2  # which of the kept sums a batch norm uses
-KINDS = 6  # of kept sums: two forward, and two and two backward, because neighbours overlap
+USES = 3  # of the sums that batch norm keeps: forward, and two backward in turn, which overlap
+FORWARD, BACK = 0, 1
 Instruction = tuple[list[int], list[float]]
 
 
@@ -74,16 +74,18 @@ class Layout:
 
     Attributes:
         size: of the flat array.
+        first: where the parameters begin.
         params, state: where each parameter and running statistic lies, by full name.
         learned: how many numbers the parameters take.
         forward, back, sums, after: instructions of the forward pass, the backward pass, the sums
             over the batch, and what follows the update.
         turned: those that transpose the weights.
+        statistics: where each batch norm's begin, and how many numbers each worker has of them.
     """
 
     def __init__(self, dtype: Any, count: int, workers: int) -> None:
         self.dtype, self.count, self.workers = np.dtype(dtype), count, workers
-        self.size = self.learned = 0
+        self.size = self.first = self.learned = 0
         self.params: dict[str, Place] = {}
         self.state: dict[str, Place] = {}
         self.forward: list[Instruction] = []
@@ -91,6 +93,7 @@ class Layout:
         self.sums: list[Instruction] = []
         self.after: list[Instruction] = []
         self.turned: list[Instruction] = []
+        self.statistics: list[tuple[int, int]] = []
         self.widest = 1
 
     # -- places -----------------------------------------------------------------------------
@@ -108,7 +111,11 @@ class Layout:
         return step
 
     def reserve(self, layers: Sequence[tuple[str, Layer]]) -> None:
-        """Room for all parameters, their gradients and two slots; and zeros."""
+        """Room for zeros, and for all parameters, their gradients and two slots."""
+        sizes = [layer.input_shape[0] for _, layer in layers]
+        sizes += [layer.output_shape[0] for _, layer in layers]
+        self.zeros = self.take(1, self.batch_step(max(sizes)))
+        self.first = self.size
         for name, layer in layers:
             if isinstance(layer, Affine):
                 columns = padded(layer.features, self.dtype)
@@ -119,12 +126,8 @@ class Layout:
                 both = self.take(2, self.batch_step(layer.input_shape[0]))
                 self.params[f"{name}.weight"] = both.row(0)
                 self.params[f"{name}.bias"] = both.row(1)
-        self.learned = self.size
-        self.size *= 4
-        sizes = [
-            size for _, layer in layers for size in (layer.input_shape[0], layer.output_shape[0])
-        ]
-        self.zeros = self.take(1, self.batch_step(max(sizes)))
+        self.learned = self.size - self.first
+        self.size += 3 * self.learned
 
     def gradient(self, place: Place) -> int:
         """Where the gradient of a parameter lies."""
@@ -164,7 +167,7 @@ class Layout:
         at += [self.gradient(w), w.step, w.step, x.features]
         self.sums.append(([dense_program.WEIGHT_SUMS, *at], []))
         if layer.bias:
-            at = [*d.where, layer.features, self.gradient(b), len(self.sums)]
+            at = [*d.where, layer.features, self.gradient(b)]
             self.sums.append(([dense_program.BIAS_SUMS, *at], []))
         if x.d is not None:
             turned = self.take(layer.features, padded(x.features, self.dtype))
@@ -208,6 +211,7 @@ class Layout:
         y = self.take(rows, step)
         d = x.d if x.d is not None else self.take(rows, step)
         stats = self.take(STATISTICS * self.workers, step)
+        self.statistics.append((stats.start, STATISTICS * step))
         running = self.take(2, step)
         self.state[f"{name}.running_mean"] = running.row(0)
         self.state[f"{name}.running_var"] = running.row(1)
@@ -217,30 +221,33 @@ class Layout:
         options = [layer.eps, layer.momentum]
         meet: Instruction = ([dense_program.MEET], [])
         for kind in (dense_program.MEAN, dense_program.VARIANCE, dense_program.NORMALIZE):
-            self.forward += [([kind, *at, SUMS_FORWARD], options), meet]
+            self.forward += [([kind, *at, FORWARD], options), meet]
         self.forward.pop()
-        kinds = SUMS_BACK + 2 * (len(self.after) % 2)
+        kinds = BACK + len(self.after) % 2
         first, last = dense_program.NORM_SUMS, dense_program.NORM_BACK
         self.back.append([([first, *at, kinds], options), meet, ([last, *at, kinds], options)])
-        self.after.append(([dense_program.REMEMBER, *at, SUMS_FORWARD], options))
+        self.after.append(([dense_program.REMEMBER, *at, FORWARD], options))
         return Value(y, d, x.features)
 
     def loss(self, x: Value, which: int, smoothing: float) -> None:
         """The loss of x, and its gradient."""
         assert x.d is not None  # noqa: S101  (it follows a layer with parameters)
+        if which == dense_losses.YES_NO and x.features == 1:
+            which = dense_losses.ONE_ANSWER
         at = [*x.y.where, x.features, x.d.start, which]
         self.forward.append(([dense_program.LOSS, *at], [smoothing]))
 
     def program(self, decayed: Sequence[Place], rule: int) -> list[Instruction]:
         """All instructions of a step, in their order."""
         meet: Instruction = ([dense_program.MEET], [])
-        size = self.learned
+        first, size = self.first, self.learned
         decay: list[Instruction] = [
-            ([dense_program.DECAY, 0, w.start, w.start + w.rows * w.step, 0, size], [])
+            ([dense_program.DECAY, first, at, at + w.rows * w.step, 0, size], [])
             for w in decayed
+            for at in [w.start - first]
         ]
         update: Instruction = (
-            [dense_program.UPDATE, 0, size, 2 * size, 3 * size, size, rule],
+            [dense_program.UPDATE, *range(first, self.first + 4 * size, size), size, rule],
             [],
         )
         return [
@@ -249,7 +256,7 @@ class Layout:
             self.forward[-1],
             *(instruction for part in reversed(self.back) for instruction in part),
             *(meet, *self.sums),
-            *(meet, ([dense_program.CHECK, size, size], [])),
+            *(meet, ([dense_program.CHECK, first + size, size], [])),
             *(meet, ([dense_program.STOP], [])),
             *(*decay, update, *self.after, meet),
         ]

@@ -103,11 +103,13 @@ def features_of(seed: int) -> Any:
 
 
 def check_flatten(f: Kernel) -> None:
-    (x, at, index), (y, to) = without_border(1), features_of(2)
-    wanted = y.copy()
-    wanted[to] = x[index].transpose(0, 3, 1, 2)
-    f(LO, HI, x, at, SIZE, y, FEATURES)
-    np.testing.assert_array_equal(y, wanted)
+    bordered = Flat(1)
+    for x, at, index in (without_border(1), (bordered.values, bordered.at, bordered.index)):
+        y, to = features_of(2)
+        wanted = y.copy()
+        wanted[to] = x[index].transpose(0, 3, 1, 2)
+        f(LO, HI, x, at, SIZE, y, FEATURES)
+        np.testing.assert_array_equal(y, wanted)
 
 
 def check_unflatten(f: Kernel) -> None:
@@ -263,10 +265,16 @@ PROVEN = dict.fromkeys(
         "transpose: Add for Sub: whole_columns = columns[1] - (columns[1] + columns[0]) % lanes",
         "transpose: keep the left side: whole_columns = columns[1] - columns[1] % lanes",
         "transpose: Gt for Lt: first = whole_columns if r > whole_rows else columns[0]",
-        "unflatten: Div for Mult: if x_at[2] == width / x_at[3]:",
-        "unflatten: keep the left side: if x_at[2] == width:",
-        "unflatten: keep the right side: if x_at[2] == x_at[3]:",
-        "unflatten: 3 for 2: if x_at[3] == width * x_at[3]:",
+        *(
+            f"{function}: {change}"
+            for function in ("flatten", "unflatten")
+            for change in (
+                "Div for Mult: if x_at[2] == width / x_at[3]:",
+                "keep the left side: if x_at[2] == width:",
+                "keep the right side: if x_at[2] == x_at[3]:",
+                "3 for 2: if x_at[3] == width * x_at[3]:",
+            )
+        ),
     ],
     SLOWER,
 )

@@ -122,6 +122,13 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
         ],
         (3, 13, 10),
     ),
+    "five by five": (
+        lambda: [
+            *[Conv2d(6, 5), Relu(), MaxPool2d(2), Conv2d(16, 5), Relu(), MaxPool2d(2)],
+            *[Flatten(), Affine(40), Relu(), Affine(4)],
+        ],
+        (1, 25, 24),
+    ),
     "overlapping pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, stride=2), Flatten()], (2, 12, 13)),
     "gaps between pools": (lambda: [Conv2d(5, 3), MaxPool2d(2, stride=3), Flatten()], (2, 12, 13)),
     "padded pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, padding=1), Flatten()], (2, 12, 13)),

@@ -259,14 +259,15 @@ def transpose(rows: Two, columns: Two, x: Array, x_at: Two, y: Array, y_at: Two)
 
 @compiled
 def flatten(lo: int, hi: int, x: Array, x_at: Four, size: Three, y: Array, y_at: Four) -> None:
-    """Write images as features in the public order, (channel, row, position).
-
-    The images have no border: an image's positions lie side by side.
-    """
-    positions, channels = size[0] * size[1], size[2]
+    """Write images as features in the public order, (channel, row, position)."""
+    height, width, channels = size
+    if x_at[2] == width * x_at[3]:  # without a border, an image's rows are one long row
+        height, width = 1, height * width
     for n in range(lo, hi):
-        image, features = (x_at[0] + n * x_at[1], x_at[3]), (y_at[0] + n * y_at[1], positions)
-        transpose((0, positions), (0, channels), x, image, y, features)
+        for i in range(height):
+            features = (y_at[0] + n * y_at[1] + i * width, size[0] * size[1])
+            image = (x_at[0] + n * x_at[1] + i * x_at[2], x_at[3])
+            transpose((0, width), (0, channels), x, image, y, features)
 
 
 @compiled
@@ -274,13 +275,9 @@ def unflatten(lo: int, hi: int, y: Array, y_at: Four, size: Three, x: Array, x_a
     """The way back of `flatten`."""
     height, width, channels = size
     if x_at[2] == width * x_at[3]:
-        positions = height * width
-        for n in range(lo, hi):
-            image, features = (x_at[0] + n * x_at[1], x_at[3]), (y_at[0] + n * y_at[1], positions)
-            transpose((0, channels), (0, positions), y, features, x, image)
-    else:
-        for n in range(lo, hi):
-            for i in range(height):
-                features = (y_at[0] + n * y_at[1] + i * width, height * width)
-                image = (x_at[0] + n * x_at[1] + i * x_at[2], x_at[3])
-                transpose((0, channels), (0, width), y, features, x, image)
+        height, width = 1, height * width
+    for n in range(lo, hi):
+        for i in range(height):
+            features = (y_at[0] + n * y_at[1] + i * width, size[0] * size[1])
+            image = (x_at[0] + n * x_at[1] + i * x_at[2], x_at[3])
+            transpose((0, channels), (0, width), y, features, x, image)

@@ -29,6 +29,9 @@ def padded(size: int, dtype: Any) -> int:
     return -(-size // width) * width
 
 
+Border = tuple[tuple[int, int], tuple[int, int]]
+
+
 class Buffer:
     """A batch of images, channels last, in one flat array.
 
@@ -36,7 +39,7 @@ class Buffer:
         count: the largest batch.
         shape: (channels, height, width) of an image.
         dtype: of the numbers.
-        before, after: border of zeros (rows, columns) above and left, below and right.
+        border: how wide zeros lie around it (rows, columns): above and left, below and right.
         step: distance (rows, columns) from one position to the next; more than 1 leaves zeros
             between, as the gradient of a strided convolution needs.
         pad_channels: whether the channels are padded to whole registers.
@@ -53,13 +56,13 @@ class Buffer:
         shape: tuple[int, int, int],
         dtype: Any,
         *,
-        before: tuple[int, int] = (0, 0),
-        after: tuple[int, int] = (0, 0),
+        border: Border = ((0, 0), (0, 0)),
         step: tuple[int, int] = (1, 1),
         pad_channels: bool = True,
     ) -> None:
         self.shape = shape
         channels, height, width = shape
+        before, after = border
         self.channels = padded(channels, dtype) if pad_channels else channels
         rows = before[0] + (height - 1) * step[0] + 1 + after[0]
         columns = before[1] + (width - 1) * step[1] + 1 + after[1]

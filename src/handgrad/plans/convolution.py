@@ -102,13 +102,9 @@ class ConvStage(WeightedStage):
         if self.dx is not None:
             self.turned = aligned_zeros(self.numbers, dtype)
             if self.pooled:
-                (before, after), step = self.sums_border, self.stride
-                self.d_sums = Buffer(
-                    *(self.context.count, self.sums_shape, dtype),
-                    before=before,
-                    after=after,
-                    step=step,
-                )
+                border, step = self.sums_border, self.stride
+                count = self.context.count
+                self.d_sums = Buffer(count, self.sums_shape, dtype, border=border, step=step)
             self.dy_at, self.dy_window = windows_of(
                 self.d_sums, self.kernel, self.back, dilation=self.dilation
             )
@@ -163,21 +159,26 @@ class ConvStage(WeightedStage):
 
     def backward(self, worker: int, lo: int, hi: int) -> None:
         self.mask_dy(lo, hi)
-        if self.dx is not None:
-            self.input_gradient(self.dx, worker, lo, hi)
-        self.weight_gradient(worker, lo, hi)
         self.bias_gradient(worker, lo, hi)
+        if self.d_sums is not self.dy:
+            self.unpool(lo, hi)
+        self.weight_gradient(worker, lo, hi)
+        if self.dx is not None:  # last: it may take x's place
+            self.input_gradient(self.dx, worker, lo, hi)
+
+    def unpool(self, lo: int, hi: int) -> None:
+        """The gradient before pooling: each number goes to the position that won."""
+        dy, d = self.dy, self.d_sums
+        start, image, row, position = d.at
+        to, steps = (start, image, 2 * row, 2 * position), (row, position)
+        images.max_pool_dx(
+            *(lo, hi, dy.flat, dy.at, (2, 2), steps, self.size, self.winner, d.flat, to, False)
+        )
 
     def input_gradient(self, dx: Buffer, worker: int, lo: int, hi: int) -> None:
         """dx: the sum over dy's windows, with the filters turned around."""
         del worker
-        x, dy, d = self.x, self.dy, self.d_sums
-        if self.pooled:
-            start, image, row, position = d.at
-            to, steps = (start, image, 2 * row, 2 * position), (row, position)
-            images.max_pool_dx(
-                *(lo, hi, dy.flat, dy.at, (2, 2), steps, self.size, self.winner, d.flat, to, False)
-            )
+        x, d = self.x, self.d_sums
         _, height, width = self.input_shape
         sums = window_sums(*tile_for(width, dx.channels, self.context.dtype))
         sums(

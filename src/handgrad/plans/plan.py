@@ -9,7 +9,7 @@ from handgrad.layers.base import Layer
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.plans.affine import AffineStage
-from handgrad.plans.buffers import Buffer
+from handgrad.plans.buffers import Border, Buffer
 from handgrad.plans.convolution import ConvStage
 from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.stages import (
@@ -63,25 +63,31 @@ class Plan:
     def _connect(self, count: int) -> None:
         """Make the buffers: each as wide as its reader needs."""
         dtype = self.context.dtype
-        before, after = self.stages[0].x_border
         shape = image_shape(self.input_shape)
         whole = wants_whole_channels(self.stages)
-        x = Buffer(count, shape, dtype, before=before, after=after, pad_channels=whole.pop(0))
+        border = self.stages[0].x_border
+        x = Buffer(count, shape, dtype, border=border, pad_channels=whole.pop(0))
         self.input, dx = x, None
         readers = [*self.stages[1:], None]
         for stage, reader, padding in zip(self.stages, readers, whole, strict=True):
             learns = self.training and (dx is not None or bool(stage.layer.params))
             wide = learns or isinstance(stage, WeightedStage) or padding
-            before, after = reader.x_border if reader is not None else NONE
-            y = Buffer(count, stage.shape, dtype, before=before, after=after, pad_channels=wide)
+            border = reader.x_border if reader is not None else NONE
+            shared = learns and shares_buffer(stage, reader)
+            if shared:
+                border = widest(border, stage.dy_border)
+            y = Buffer(count, stage.shape, dtype, border=border, pad_channels=wide)
             dy = None
             if learns:
-                (before, after), step = stage.dy_border, stage.dy_step
-                dy = Buffer(count, stage.shape, dtype, before=before, after=after, step=step)
+                border, step = stage.dy_border, stage.dy_step
+                dy = y if shared else Buffer(count, stage.shape, dtype, border=border, step=step)
                 self.learning.append(stage)
             stage.connect(x, y, dy, dx)
             x, dx = y, dy
         self.output, self.d_output = x, dx
+        room = self.stages[0].partial(max(stage.room_size for stage in self.stages))
+        for stage in self.stages:
+            stage.room = room
 
     # -- running ----------------------------------------------------------------------------
 
@@ -151,6 +157,22 @@ class Plan:
         assert self.d_output is not None  # noqa: S101  (a training plan has it)
         self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
         return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
+
+
+def shares_buffer(stage: Stage, reader: Stage | None) -> bool:
+    """Whether the gradient of a stage's output may take the output's own place."""
+    return (
+        reader is not None and reader.reuses_x and not stage.keeps_y() and stage.dy_step == (1, 1)
+    )
+
+
+def widest(one: Border, other: Border) -> Border:
+    """A border wide enough for both."""
+    (above, left), (below, right) = (
+        tuple(max(a, b) for a, b in zip(*pair_of, strict=True))
+        for pair_of in zip(one, other, strict=True)
+    )
+    return (above, left), (below, right)
 
 
 def wants_whole_channels(stages: Sequence[Stage]) -> list[bool]:

@@ -55,17 +55,26 @@ class Stage:
         x_border, dy_border: zeros wanted around x and dy: ((above, left), (below, right)).
         dy_step: distance between the positions of dy (a strided convolution wants gaps).
         whole_channels: whether x's channels must be padded to whole registers.
+        room_size: how many numbers each worker needs room for, while it is in this stage.
+        reuses_x: whether backward is done with x where it writes dx, so that dx may take its place.
     """
 
     x_border: tuple[Pair, Pair] = NONE
     dy_border: tuple[Pair, Pair] = NONE
     dy_step: Pair = (1, 1)
     whole_channels = False
+    reuses_x = False
+    room_size = 0
+    room: Array  # (workers, at least room_size): the same for all stages
 
     def __init__(self, context: Context, layer: Layer, name: str) -> None:
         self.context, self.layer, self.name = context, layer, name
         self.input_shape = image_shape(layer.input_shape)
         self.shape = image_shape(layer.output_shape)
+
+    def keeps_y(self) -> bool:
+        """Whether backward reads y, so that dy must not take its place."""
+        return False
 
     def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
         """Take over the buffers; make what else is needed."""
@@ -108,6 +117,9 @@ def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 class ReluStage(Stage):
     """max(x, 0), where it could not be fused with the stage before."""
+
+    def keeps_y(self) -> bool:
+        return True
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         images.relu_image(lo, hi, self.x.flat, self.x.at, self.size, self.y.flat, self.y.at)
@@ -167,6 +179,8 @@ class MaxPoolStage(Stage):
 
 class FlattenStage(Stage):
     """Images to features, in the order (channel, row, column) that the public layout has."""
+
+    reuses_x = True
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         x, y = self.x, self.y

@@ -54,9 +54,12 @@ class WeightedStage(Stage):
         self.relu, self.masks_dx, self.dy_masked = relu, False, False
         self.has_bias = f"{name}.bias" in context.params
 
+    def keeps_y(self) -> bool:
+        return self.relu and not self.dy_masked
+
     def mask_dy(self, lo: int, hi: int) -> None:
         """Take ReLU's mask into dy, if the stage after this one did not."""
-        if self.relu and not self.dy_masked:
+        if self.keeps_y():
             dy, y = self.dy, self.y
             images.keep_positive(lo, hi, dy.flat, dy.at, y.flat, y.at, self.size, dy.flat, dy.at)
 

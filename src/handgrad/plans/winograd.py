@@ -21,6 +21,7 @@ class WinogradStage(ConvStage):
     """A 3 × 3 convolution by Winograd's products: a quarter of the arithmetic."""
 
     whole_channels = True
+    reuses_x = True  # every position of dx is written once, after its mask was read
 
     @staticmethod
     def fits(context: Context, layer: Layer) -> bool:
@@ -54,6 +55,7 @@ class WinogradStage(ConvStage):
     def make_room(self) -> None:
         context, x, y = self.context, self.x, self.y
         dtype, both = context.dtype, x.channels * y.channels
+        self.d_sums = self.dy
         self.transform = winograd.WEIGHTS.astype(dtype)
         self.weight = aligned_zeros(36 * both, dtype)
         self.block, self.planes = self.block_for(self.tiles, x.channels, y.channels)
@@ -71,10 +73,9 @@ class WinogradStage(ConvStage):
             )
             rooms.append(36 * sum(self.back_planes))
             if self.pooled:
-                before, after = self.sums_border
-                self.spread_like = Buffer(1, self.sums_shape, dtype, before=before, after=after)
+                self.spread_like = Buffer(1, self.sums_shape, dtype, border=self.sums_border)
                 self.spread = self.partial(self.back_block * self.spread_like.image)
-        self.room = self.partial(max(rooms))
+        self.room_size = max(rooms)
 
     def block_for(self, tiles: Pair, channels: int, filters: int) -> tuple[int, Pair]:
         """How many images to take at a time, and how large their planes are.

@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- speed: benchmarks/in_readme.py writes this from benchmarks/results/steps.json -->\n"
 END = "<!-- end of speed -->"
 HEADS = {  # README: what its table calls the work, and what it says before machine and versions
-    "README.md": ("work (batch)", "Medians"),
-    "README.zh.md": ("任务（批大小）", "中位数"),
+    "README.md": ("work (batch)", "Medians: "),
+    "README.zh.md": ("任务（批大小）", "中位数："),
 }
 
 
@@ -29,7 +29,7 @@ def table(results: dict[str, Any], readme: str) -> str:
     versions = found["versions"]
     names = [f"{name} {versions[name]}" for name in ("handgrad", "torch") if name in versions]
     where = [found["date"][:10], found["processor"], f"{found['threads']} threads", *names]
-    return "\n".join([*lines, "", f"*{median}: {', '.join(where)}.*"])
+    return "\n".join([*lines, "", f"{median}{', '.join(where)}."])
 
 
 def with_table(text: str, new: str) -> str:

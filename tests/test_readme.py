@@ -52,7 +52,7 @@ def test_a_table_without_pytorch_has_empty_cells() -> None:
     assert table.splitlines()[2:] == [
         "| one (5) | 1.23 ms |  |  |",
         "",
-        "*Medians: 2026-11-21, P, 2 threads, handgrad 0.1.0.*",
+        "Medians: 2026-11-21, P, 2 threads, handgrad 0.1.0.",
     ]
 
 

@@ -166,6 +166,7 @@ def plan_rows() -> Iterator[Row]:
     for dtype in DTYPES:
         for build in (models.mlp, models.simple_conv_net, models.convnet, models.deep):
             yield plan_row(build.__name__, build(dtype=dtype))
+        yield dense_row(dtype)
 
 
 def plan_row(name: str, network: Any) -> Row:
@@ -204,6 +205,34 @@ def plan_row(name: str, network: Any) -> Row:
 
     speedup = faster(lambda: run("reference"), lambda: run("compiled"))
     return Row(title, network.dtype.name, difference, speedup, ok, reason)
+
+
+def dense_row(dtype: str) -> Row:
+    """Compare the losses and parameters of an epoch that a plan of dense networks makes."""
+    from handgrad.backend import use
+    from handgrad.losses import SoftmaxCrossEntropy
+    from handgrad.models import two_layer_net
+    from handgrad.optimizers import Momentum
+    from handgrad.training import Trainer
+
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((1000, 784)).astype(dtype), rng.integers(0, 10, 1000)
+
+    def train(backend: str) -> tuple[Any, ...]:
+        network = two_layer_net(784, 100, 10, dtype=dtype)
+        with use(backend):
+            trainer = Trainer(network, SoftmaxCrossEntropy(), Momentum(0.01), metrics={})
+            losses = trainer.fit(x, labels, epochs=1)["loss"]
+        return (*losses, *network.params.values())
+
+    title = "plan of two_layer_net, ten steps"
+    try:
+        difference = largest_difference(train("compiled"), train("reference"))
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is the verdict)
+        return Row(title, dtype, None, None, ok=False, reason=f"{type(error).__name__}: {error}")
+    ok = difference <= PLAN_TOLERANCE[dtype]
+    speedup = faster(lambda: train("reference"), lambda: train("compiled"))
+    return Row(title, dtype, difference, speedup, ok, "" if ok else "another result")
 
 
 def ordered(grads: dict[str, Array]) -> list[Array]:

@@ -9,16 +9,16 @@ from side_by_side.report import duration
 ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- speed: benchmarks/in_readme.py writes this from benchmarks/results/steps.json -->\n"
 END = "<!-- end of speed -->"
-HEADS = {  # README: what its table calls the work, and what it says before machine and versions
-    "README.md": ("work (batch)", "Medians: "),
-    "README.zh.md": ("任务（批大小）", "中位数："),
+HEADS = {  # README: the heads of its table, and what stands before machine and versions
+    "README.md": ("work (batch)", "ratio", "Medians: "),
+    "README.zh.md": ("任务（批大小）", "倍数", "中位数："),
 }
 
 
 def table(results: dict[str, Any], readme: str) -> str:
-    """One row for each work, in Markdown, and below it the date, the machine and the versions."""
-    work, median = HEADS[readme]
-    lines = [f"| {work} | handgrad | PyTorch | PyTorch ÷ handgrad |", "|---|--:|--:|--:|"]
+    """One row for each work, in Markdown, and below it date, machine, versions and load."""
+    work, ratio, median = HEADS[readme]
+    lines = [f"| {work} | handgrad | PyTorch | {ratio} |", "|---|--:|--:|--:|"]
     for each in results["works"]:
         own, peer = each["sides"]["handgrad"], each["sides"]["pytorch"]
         cells = [f"{each['title']} ({each['batch']})", duration(own["median"])]
@@ -29,6 +29,7 @@ def table(results: dict[str, Any], readme: str) -> str:
     versions = found["versions"]
     names = [f"{name} {versions[name]}" for name in ("handgrad", "torch") if name in versions]
     where = [found["date"][:10], found["processor"], f"{found['threads']} threads", *names]
+    where += [f"load {found['load']:.1f}"] if found["load"] else []
     return "\n".join([*lines, "", f"{median}{', '.join(where)}."])
 
 

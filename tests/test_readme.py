@@ -46,13 +46,14 @@ def test_a_table_without_pytorch_has_empty_cells() -> None:
         "date": "2026-11-21T22:48+00:00",
         "processor": "P",
         "threads": 2,
+        "load": 0.25,
         "versions": {"handgrad": "0.1.0", "numpy": "2"},
     }
     table = in_readme.table({"works": [work], "machine": machine}, "README.md")
     assert table.splitlines()[2:] == [
         "| one (5) | 1.23 ms |  |  |",
         "",
-        "Medians: 2026-11-21, P, 2 threads, handgrad 0.1.0.",
+        "Medians: 2026-11-21, P, 2 threads, handgrad 0.1.0, load 0.2.",
     ]
 
 

@@ -8,7 +8,7 @@ from handgrad.kernels.places import Four
 from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, RELU, position_sums, window_sums
 from handgrad.plans.buffers import Buffer, aligned_zeros
-from handgrad.plans.weighted import WeightedStage, tile_for, vectors_for
+from handgrad.plans.weighted import WeightedStage, vectors_for
 
 EMPTY = np.zeros(0, np.uint8)
 
@@ -65,11 +65,15 @@ class AffineStage(WeightedStage):
         """The examples from `lo` on, as the positions of one row."""
         return buffer.at[0] + lo * buffer.image, 0, 0, buffer.image
 
+    def tile(self, rows: int, columns: int) -> tuple[int, int]:
+        """The tile for so many examples: of two widths, so that no batch waits for a compiler."""
+        return 8 if rows >= 8 else 1, vectors_for(columns, self.context.dtype)
+
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         if lo == hi:
             return
         x, y, run = self.x, self.y, self.input_shape[0]
-        sums = window_sums(*tile_for(hi - lo, self.columns, self.context.dtype))
+        sums = window_sums(*self.tile(hi - lo, self.columns))
         sums(
             *(0, 1, x.flat, self.rows_from(x, lo), (1, 1, run, 0, 0), self.weight),
             *(self.wide_bias, y.flat, self.rows_from(y, lo), (1, hi - lo, self.columns)),
@@ -82,7 +86,7 @@ class AffineStage(WeightedStage):
         x, dx, dy = self.x, self.dx, self.dy
         if dx is None or lo == hi:
             return
-        sums = window_sums(*tile_for(hi - lo, dx.channels, self.context.dtype))
+        sums = window_sums(*self.tile(hi - lo, dx.channels))
         sums(
             *(0, 1, dy.flat, self.rows_from(dy, lo), (1, 1, self.shape[0], 0, 0), self.turned),
             *(self.no_bias, dx.flat, self.rows_from(dx, lo), (1, hi - lo, dx.channels)),

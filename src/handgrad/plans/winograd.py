@@ -14,7 +14,7 @@ from handgrad.plans.convolution import ConvStage
 from handgrad.plans.stages import Context, Pair, image_shape, pair
 from handgrad.plans.weighted import windows_of
 
-FEW = 4  # rows: with fewer in a batch, transforming the weights takes longer than it saves
+FEW = 1  # row: transforming the weights takes longer than it saves
 
 
 class WinogradStage(ConvStage):

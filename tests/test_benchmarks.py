@@ -33,7 +33,9 @@ ROOT = Path(__file__).parent.parent
 MODES = ("eager", "channels_last", "fused")
 
 
-def run(program: str, out: Path, *options: str) -> tuple[str, dict[str, Any]]:
+def run(
+    program: str, out: Path, *options: str, writes: str | None = None
+) -> tuple[str, dict[str, Any]]:
     """Run a benchmark quickly, PyTorch left out; its table and its values."""
     environment = {k: v for k, v in os.environ.items() if k != "HANDGRAD_TORCH_PYTHON"}
     done = subprocess.run(
@@ -45,10 +47,11 @@ def run(program: str, out: Path, *options: str) -> tuple[str, dict[str, Any]]:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    text = (out / f"{program}.txt").read_text(encoding="utf-8")
+    name = writes or program
+    text = (out / f"{name}.txt").read_text(encoding="utf-8")
     assert text in done.stdout
     assert "it shows that it works, not how fast" in text
-    return text, json.loads((out / f"{program}.json").read_text(encoding="utf-8"))
+    return text, json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def check_sides(sides: dict[str, Any]) -> None:
@@ -110,6 +113,31 @@ def test_memory(tmp_path: Path) -> None:
     for result in values["works"].values():
         for side in result["sides"].values():
             assert "missing" in side or 0 <= side["peak"] < 1e9
+
+
+def test_profile(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    text, values = run("profiles", tmp_path, writes="profile")
+    assert [work["title"] in text for work in values["works"].values()] == [True, True]
+    for work in values["works"].values():
+        parts = work["parts"]
+        assert all(0 <= part["minimum"] <= part["median"] for part in parts)
+        assert sum(part["minimum"] for part in parts) <= work["minimum"]
+        kinds = {part["kind"] for part in parts if part["limit"]}
+        assert kinds >= {"load", "forward", "dx", "dweight", "dbias", "gather"}
+    assert (tmp_path / "roofline.png").stat().st_size > 10_000
+
+
+def test_kernels(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    text, values = run("kernels", tmp_path, "--only", "3 × 3, 32 → 64 at 8 × 8")
+    assert "32 → 64 at 8 × 8" in text
+    (found,) = values["convolutions"].values()
+    assert list(found) == ["forward", "dx", "dweight"]
+    for ways in found.values():
+        assert ways["by definition"]["gain"] == 1
+        assert ways["Winograd"]["median"] > 0
+        assert 0 < ways["Winograd"]["error"] < 1e-4
 
 
 def test_handgrad_must_be_among_the_sides(tmp_path: Path) -> None:
@@ -267,6 +295,6 @@ def test_examples_in_the_programs() -> None:
 
 def test_the_page_shows_what_the_programs_wrote() -> None:
     page = (ROOT / "docs" / "guide" / "performance.md").read_text(encoding="utf-8")
-    for name in ("steps", "epoch", "growth", "speedrun"):
+    for name in ("steps", "epoch", "growth", "speedrun", "profile", "kernels"):
         assert f"../../benchmarks/results/{name}.txt" in page
         assert (ROOT / "benchmarks" / "results" / f"{name}.txt").is_file()

@@ -8,7 +8,7 @@ import re
 import handgrad.ops
 from docstring_markdown import fenced, markdown
 from handgrad_reference import ROOT, code_without_docstring, op_page, reference_pages, signature
-from mutate import OPS
+from mutate import OPS, load
 
 
 def test_a_docstring_becomes_markdown() -> None:
@@ -84,3 +84,8 @@ def test_the_architecture_names_every_room() -> None:
     missing = [name for name in names if name != "__main__.py" and f"`{name}`" not in text]
     assert not missing
     assert len(text.split()) < 650, "ARCHITECTURE.md is one page"
+
+
+def test_the_picture_of_a_tile_is_up_to_date() -> None:
+    script = load(ROOT / "scripts" / "tile_picture.py")
+    assert script.PATH.read_text(encoding="utf-8") == script.draw(), "run scripts/tile_picture.py"

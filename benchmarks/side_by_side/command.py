@@ -37,30 +37,36 @@ def read(
     *,
     rounds: int = 15,
     of_recipes: bool = False,
+    alone: bool = False,
 ) -> Options:
-    """Read the command line of a program that can run these sides on works of these names."""
+    """Read the command line of a program that can run these sides on works of these names.
+
+    `alone`: there is nobody to compare with, and one thread.
+    """
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=description, formatter_class=raw)
     add = parser.add_argument
     add("--quick", action="store_true", help="tiny sizes, seconds: to see that it works")
-    add("--sides", nargs="+", choices=sides, default=sides, help="which sides to run")
     add("--only", nargs="+", choices=names, default=[], help="which works to do")
-    add("--threads", type=int, default=min(2, processors()), help="of every side (default 2)")
+    if not alone:
+        add("--sides", nargs="+", choices=sides, default=sides, help="which sides to run")
+        add("--threads", type=int, default=min(2, processors()), help="of every side (default 2)")
+        add(
+            "--torch-python",
+            default=os.environ.get("HANDGRAD_TORCH_PYTHON"),
+            help="a Python that has PyTorch, if this one has not ($HANDGRAD_TORCH_PYTHON)",
+        )
     add(
         "--out",
         type=Path,
         help="folder for the results (default benchmarks/results; for a part "
         "of them, or a quick run, build/benchmarks)",
     )
-    add(
-        "--torch-python",
-        default=os.environ.get("HANDGRAD_TORCH_PYTHON"),
-        help="a Python that has PyTorch, if this one has not ($HANDGRAD_TORCH_PYTHON)",
-    )
     if of_recipes:
         add("--held-out", action="store_true", help="measure on held-out training images")
     else:
         add("--rounds", type=int, default=rounds, help=f"turns of each side (default {rounds})")
+    parser.set_defaults(**({"sides": sides, "threads": 1, "torch_python": None} if alone else {}))
     given = parser.parse_args()
     held_out = getattr(given, "held_out", False)
     whole = not (given.quick or given.only or held_out) and set(given.sides) == set(sides)

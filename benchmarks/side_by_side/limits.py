@@ -2,13 +2,15 @@
 
 `fma` is the peak of fused multiply-adds, in billions of floating-point operations per second of
 all threads together, from a kernel that does nothing else; null without Numba. `gemm` is what
-NumPy's BLAS reaches on a large product. Both in float32.
+NumPy's BLAS reaches on a large product. Both in float32. `memory` is how many billions of bytes per
+second are read and written, together, when arrays larger than the caches are copied.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 LENGTH, PASSES, DEPTH = 2048, 4000, 16  # the array stays in the first cache
 SIZE = 1024
+COPIED = 64_000_000  # bytes of each thread's array
 TRIES = 15
 
 
@@ -68,10 +71,23 @@ def fma(threads: int) -> float | None:
     return 2 * DEPTH * LENGTH * PASSES * threads / best(lambda: kernel(x)) / 1e9
 
 
+def memory(threads: int) -> float:
+    """The rate at which threads copy large arrays, each its own."""
+    arrays = [np.ones((2, COPIED), np.uint8) for _ in range(threads)]
+
+    def copy(array: Any) -> None:
+        array[1] = array[0]
+
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = best(lambda: list(pool.map(copy, arrays)))
+    return 2 * COPIED * threads / seconds / 1e9
+
+
 def main() -> None:
     """Measure and print."""
     threads = int(sys.argv[1])
-    print(json.dumps({"threads": threads, "fma": fma(threads), "gemm": gemm()}))
+    rates = {"fma": fma(threads), "gemm": gemm(), "memory": memory(threads)}
+    print(json.dumps({"threads": threads, **rates}))
 
 
 if __name__ == "__main__":

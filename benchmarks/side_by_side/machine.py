@@ -45,7 +45,8 @@ def limits(threads: int) -> dict[str, Any]:
 def heading(found: dict[str, Any], *, quick: bool) -> list[str]:
     """The machine in a few lines, for the top of a table."""
     versions = ", ".join(f"{name} {value}" for name, value in found["versions"].items())
-    lines = [f"{found['date']}, {found['processor']}, {found['threads']} threads", versions]
+    threads = f"{found['threads']} thread{'' if found['threads'] == 1 else 's'}"
+    lines = [f"{found['date']}, {found['processor']}, {threads}", versions]
     if (found["load"] or 0) > BUSY:
         lines.append(f"The machine was busy (load {found['load']:.1f}).")
     if quick:

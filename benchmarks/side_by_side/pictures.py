@@ -5,8 +5,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from handgrad.plots.canvas import BLUE, DARK, GREY, ORANGE, new_figure, tidy, write
@@ -73,6 +75,51 @@ def draw_growth(
             axes.legend(frameon=False, fontsize=9)
         tidy(axes)
     write(figure, path, who="draw_growth")
+
+
+KINDS = {  # of a stage's work: colour, marker
+    "forward": (BLUE, "o"),
+    "dx": (ORANGE, "D"),
+    "dweight": (GREEN, "s"),
+}
+VISIBLE = 0.01  # of a step: smaller parts are left out
+
+
+def draw_roofline(
+    path: Path, works: Mapping[str, Mapping[str, Any]], found: Mapping[str, float]
+) -> None:
+    """Panel by panel, the parts of a step under the roof: rates against operations per byte."""
+    figure = new_figure(4.6 * len(works), 4.2)
+    for place, work in enumerate(works.values(), start=1):
+        axes = figure.add_subplot(1, len(works), place)
+        counted = [part for part in work["parts"] if part["kind"] in KINDS and part["operations"]]
+        for part in (p for p in counted if p["minimum"] > VISIBLE * work["minimum"]):
+            colour, marker = KINDS[part["kind"]]
+            x = part["operations"] / part["bytes"]
+            y = part["operations"] / part["minimum"] / 1e9
+            axes.plot(x, y, marker, color=colour, markersize=13, alpha=0.85, clip_on=False)
+            name = part["stage"].partition(":")[0]  # conv2d_3: c3
+            short = name[0] + name.rpartition("_")[2]
+            axes.annotate(short, (x, y), color="white", fontsize=7, ha="center", va="center")
+        ridge = found["fma"] / found["memory"]
+        roof = [found["memory"], found["fma"], found["fma"]]
+        axes.plot([1, ridge, 30 * ridge], roof, color=DARK, linewidth=1.5, zorder=0)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        plain_ticks(axes, "x")
+        plain_ticks(axes, "y")
+        axes.grid(which="major", color=GREY, alpha=0.25)
+        axes.set_title(work["title"], color=DARK, fontsize=10)
+        axes.set_xlabel("operations for each byte to or from memory")
+        if place == 1:
+            axes.set_ylabel("billion operations per second")
+        tidy(axes)
+    handles = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", markersize=8, label=kind)
+        for kind, (colour, marker) in KINDS.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    write(figure, path, who="draw_roofline")
 
 
 def plain_ticks(axes: Axes, which: str) -> None:

@@ -42,6 +42,7 @@ def cs231n(
     from handgrad.compat.cs231n.conventions import NEWEST_YEAR, in_year
     from handgrad.compat.cs231n.mending import python_of
     from handgrad.compat.cs231n.notebooks import get_ipython, readable
+    from handgrad.compat.cs231n.python2 import QUOTIENT, quotient
     from handgrad.compat.running import checked, run_script
 
     with usage_errors():
@@ -53,7 +54,7 @@ def cs231n(
             arguments or [],
             names=NAMES,
             spare=SPARE,
-            globals_={"get_ipython": get_ipython, "xrange": range},
+            globals_={"get_ipython": get_ipython, "xrange": range, QUOTIENT: quotient},
             figures_folder=figures,
             seed=seed,
             whole_traceback=Asked.debug,

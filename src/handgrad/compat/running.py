@@ -112,7 +112,7 @@ def status_of(path: Path, globals_: dict[str, Any] | None, whole: bool) -> int:
 def readers_traceback(error: BaseException) -> str:
     """The traceback without frames of libraries; those are named only if the error is from there.
 
-    An error that handgrad raised on purpose explains itself.
+    An error that handgrad raised on purpose explains itself, and so does one of syntax.
     """
     report = traceback.TracebackException.from_exception(error)
     last = report.stack[-1] if report.stack else None
@@ -121,7 +121,8 @@ def readers_traceback(error: BaseException) -> str:
             [frame for frame in each.stack if is_reader(frame.filename)]
         )
     text = "".join(report.format()).rstrip()
-    if last is None or is_reader(last.filename) or isinstance(error, HandgradError):
+    own = isinstance(error, HandgradError | SyntaxError)  # it tells where the fault is
+    if last is None or is_reader(last.filename) or own:
         return text
     if last.filename.startswith("<"):  # the import system and its like
         return text

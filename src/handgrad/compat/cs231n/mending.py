@@ -3,36 +3,58 @@
 Lines stay where they are, so that errors name the right ones.
 """
 
+import ast
 import json
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
 from handgrad.checks import FileFormatError
+from handgrad.compat.cs231n.python2 import parses, print_call, translated
 
 # %matplotlib, !wget, ?np.dot, np.dot?; and what only the first line of a file may be
 MAGIC = re.compile(r"\s*(%%?[A-Za-z]|![^=]|\?)|\s*[\w.]+\?\??\s*$|from __future__ ")
-PRINT = re.compile(r"(\s*)print[ \t]+(?=[^\s(=.,:])(.*)", re.DOTALL)  # a statement of Python 2
 COLAB = "google.colab"  # in cells that fetch the course's folder from Google Drive
 KEPT = {"%%time", "%%timeit", "%%capture"}  # cell magics whose cell is Python all the same
-LONGEST_PRINT = 6  # lines
+MOVED = {"scipy.misc": "handgrad.compat.cs231n.shims.scipy_misc"}  # it has no pictures any more
+PICTURES = {"imread", "imresize", "imsave"}
 
 
 def python_of(path: Path) -> str:
-    """The Python program in a notebook or a script.
+    """The Python program in a notebook or a script, to read; `program_of` is the one to run.
 
     Raises:
         FileFormatError: the file is no notebook, or not text.
     """
+    if path.suffix != ".ipynb":
+        return mended(*texts_of(path))
+    return "\n\n".join(
+        f"# cell {number}\n{mended(text)}" for number, text in enumerate(texts_of(path), 1)
+    )
+
+
+def program_of(path: Path, name: str) -> ast.Module:
+    """The same as a syntax tree: what Python 2 or an older SciPy meant is in it too.
+
+    Args:
+        path: the file.
+        name: what errors call it.
+    """
+    source = python_of(path)
+    tree = ast.parse(source, name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and PICTURES.issuperset(a.name for a in node.names):
+            node.module = MOVED.get(node.module or "", node.module)
+    return translated(tree, source) if any(map(is_python2, texts_of(path))) else tree
+
+
+def texts_of(path: Path) -> list[str]:
+    """The script, or the notebook's cells, not mended yet."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix != ".ipynb":
-            return mended(text)
-        return "\n\n".join(
-            f"# cell {number}\n{mended(cell_as_script(code))}"
-            for number, code in enumerate(cells(json.loads(text)), 1)
-        )
+            return [text]
+        return [cell_as_script(code) for code in cells(json.loads(text))]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         kind = "a notebook" if path.suffix == ".ipynb" else "a text in UTF-8"
         raise FileFormatError(
@@ -80,32 +102,14 @@ def mended(code: str) -> str:
     return "\n".join(done)
 
 
-def parses(code: str) -> bool:
-    """Whether the code is Python 3 as it is."""
-    with warnings.catch_warnings(action="ignore"):  # Python gives them when the script runs
-        try:
-            compile(code, "script", "exec", dont_inherit=True)
-        except SyntaxError:
-            return False
-    return True
+def is_python2(code: str) -> bool:
+    """Whether it is print statements that keep the code from being Python 3."""
+    lines = code.split("\n")
+    plain = "\n".join(commented(line) if MAGIC.match(line) else line for line in lines)
+    return not parses(plain) and parses(mended(code))
 
 
 def commented(line: str) -> str:
     """A magic as a comment. In a block `pass` stands for it, so that the block is not empty."""
     indent = line[: len(line) - len(line.lstrip())]
     return f"{indent}pass  # {line.strip()}" if indent else f"# {line}"
-
-
-def print_call(lines: list[str]) -> tuple[int, str]:
-    """The first line, or the print statement of several lines that begins there, as a call."""
-    if lines[0].strip() == "print":
-        return 1, f"{lines[0].rstrip()}()"
-    for length in range(1, LONGEST_PRINT + 1):
-        statement = PRINT.match("\n".join(lines[:length]))
-        if statement is None:
-            break
-        indent, printed = statement.groups()
-        call = f"print({printed.rstrip().removesuffix(',')})"
-        if parses(call):
-            return length, f"{indent}{call}"
-    return 1, lines[0]

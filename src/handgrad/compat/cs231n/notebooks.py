@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from handgrad.compat.cs231n.mending import python_of
+from handgrad.compat.cs231n.mending import program_of, python_of
 
 
 class MendingLoader(InspectLoader):
@@ -28,7 +28,7 @@ class MendingLoader(InspectLoader):
         return python_of(self.path)
 
     def get_code(self, fullname: str) -> Any:
-        return self.source_to_code(self.get_source(fullname), self.name)
+        return compile(program_of(self.path, self.name), self.name, "exec", dont_inherit=True)
 
     def get_filename(self, fullname: str) -> str:
         """What `__file__` and tracebacks say."""

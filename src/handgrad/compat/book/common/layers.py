@@ -173,8 +173,9 @@ class BatchNormalization:
     """Brings each feature, or each channel of images, to mean 0 and variance 1 over the batch.
 
     gamma (C,) and beta (C,) scale and shift, for images too: one pair for each channel.
-    `running_mean` begins at 0 and `running_var` at 1; prediction uses them. Gradients: `dgamma`,
-    `dbeta`.
+    Prediction uses `running_mean` and `running_var`. They are the plain mean of what the first
+    batches had, and from the tenth on (with momentum 0.9) a moving one; before the first batch they
+    are 0 and 1. Gradients: `dgamma`, `dbeta`.
     """
 
     def __init__(
@@ -191,6 +192,7 @@ class BatchNormalization:
         self.input_shape: Any = None
         self.running_mean = running_mean
         self.running_var = running_var
+        self.batches = np.inf  # that the running statistics come from; given ones from very many
         self.dgamma: Any = None
         self.dbeta: Any = None
         self.saved: Any = None
@@ -202,12 +204,14 @@ class BatchNormalization:
         eps = 10e-7  # as the book writes it: 10⁻⁶
         if self.running_mean is None or self.running_var is None:
             self.running_mean, self.running_var = np.zeros(x.shape[1]), np.ones(x.shape[1])
+            self.batches = 0
         if train_flg:
             out, self.saved = ops.batch_norm_forward(x, weight, bias, eps=eps)
             self.backward_op = ops.batch_norm_backward
-            keep, mean, var = self.momentum, self.saved.mean, self.saved.var
-            self.running_mean = keep * self.running_mean + (1 - keep) * mean
-            self.running_var = keep * self.running_var + (1 - keep) * var
+            self.batches += 1
+            share = max(1 - self.momentum, 1 / self.batches)
+            self.running_mean = (1 - share) * self.running_mean + share * self.saved.mean
+            self.running_var = (1 - share) * self.running_var + share * self.saved.var
         else:
             mean, var = self.running_mean, self.running_var
             out, self.saved = ops.batch_norm_inference_forward(

@@ -118,12 +118,12 @@ class MultiLayerNetExtend(BookNetwork):
         The running statistics of batch norm stay as they are.
         """
         norms = [n for n in self.layers.values() if isinstance(n, BatchNormalization)]
-        before = [(norm.running_mean, norm.running_var) for norm in norms]
+        before = [(norm.running_mean, norm.running_var, norm.batches) for norm in norms]
         try:
             return super().numerical_gradient(x, t)
         finally:
-            for norm, (mean, var) in zip(norms, before, strict=True):
-                norm.running_mean, norm.running_var = mean, var
+            for norm, state in zip(norms, before, strict=True):
+                norm.running_mean, norm.running_var, norm.batches = state
 
     def collected(self) -> dict[str, Array]:
         grads: dict[str, Array] = {}

@@ -82,6 +82,12 @@ def test_chapter_6(scripts: Path):
     assert [line for line in lines if line.startswith("=== epoch:5, train acc:0.8")]
 
 
+def test_chapter_6_sees_at_once_what_batch_norm_does(scripts: Path):
+    with_norms, without = run(scripts / "ch06" / "young_norms.py")
+    assert float(with_norms.removeprefix("True ")) > 0.4
+    assert float(without.removeprefix("False ")) < 0.2
+
+
 def test_the_same_seed_gives_the_same_run(scripts: Path):
     script = scripts / "ch06" / "overfit.py"
     first = run(script)

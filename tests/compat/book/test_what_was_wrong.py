@@ -68,13 +68,9 @@ def test_4_batch_norm_keeps_one_statistic_for_each_channel(rng: np.random.Genera
     norm: Any = layers.BatchNormalization(gamma, beta)
     out = norm.forward(x)
     mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
-    assert np.allclose(norm.running_mean, 0.1 * mean)
-    assert np.allclose(norm.running_var, 0.9 + 0.1 * var)  # it begins at 1, not at 0
+    assert norm.running_mean.shape == norm.running_var.shape == (3,)
     x_hat = (x - mean[:, None, None]) / np.sqrt(var + 1e-6)[:, None, None]
     assert np.allclose(out, gamma[:, None, None] * x_hat + beta[:, None, None])
-    norm.forward(x)
-    assert np.allclose(norm.running_mean, 0.19 * mean)
-    assert np.allclose(norm.running_var, 0.81 + 0.19 * var)
     dout = rng.normal(size=x.shape)
     dx = norm.backward(dout)
     expected = gradcheck.numerical_gradient(lambda x: (norm.forward(x) * dout).sum(), x)
@@ -84,6 +80,32 @@ def test_4_batch_norm_keeps_one_statistic_for_each_channel(rng: np.random.Genera
     message = r"gamma must have shape \(3,\), one entry for each channel of x \(4, 3, 5, 6\)"
     with pytest.raises(ShapeError, match=message):
         wrong.forward(x)
+
+
+def test_4_a_young_network_predicts_as_it_trains(rng: np.random.Generator):
+    batches = rng.normal(2, 1e-4, size=(12, 5, 3))
+    means, variances = batches.mean(axis=1), batches.var(axis=1)
+    norm: Any = layers.BatchNormalization(np.ones(3), np.zeros(3))
+    untrained = norm.forward(batches[0], train_flg=False)
+    assert np.allclose(untrained, batches[0] / np.sqrt(1 + 1e-6))
+    for count, batch in enumerate(batches[:10], start=1):
+        norm.forward(batch)
+        assert np.allclose(norm.running_mean, means[:count].mean(axis=0), rtol=1e-12)
+        assert np.allclose(norm.running_var, variances[:count].mean(axis=0), rtol=1e-12)
+    for count in (10, 11):  # from here on they move as the book's do
+        mean, var = norm.running_mean, norm.running_var
+        norm.forward(batches[count])
+        assert np.allclose(norm.running_mean, 0.9 * mean + 0.1 * means[count], rtol=1e-12)
+        assert np.allclose(norm.running_var, 0.9 * var + 0.1 * variances[count], rtol=1e-12)
+
+
+def test_4_statistics_that_are_given_are_kept(rng: np.random.Generator):
+    x, stored = rng.normal(size=(5, 3)), np.full(3, 4.0)
+    norm: Any = layers.BatchNormalization(np.ones(3), np.zeros(3), 0.9, stored, stored)
+    norm.forward(x)
+    assert np.allclose(norm.running_mean, 3.6 + 0.1 * x.mean(axis=0))
+    assert np.allclose(norm.running_var, 3.6 + 0.1 * x.var(axis=0))
+    assert stored.tolist() == [4, 4, 4]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -129,10 +151,12 @@ def test_7_a_gradient_check_with_dropout_means_something(
     network.gradient(x, t)  # gives batch norm its statistics
     norms = [layer for name, layer in network.layers.items() if name.startswith("BatchNorm")]
     before = [norm.running_var for norm in norms]
+    seen = [norm.batches for norm in norms]
     numerical = network.numerical_gradient(x, t)
     assert [norm.running_var is var for norm, var in zip(norms, before, strict=True)] == [
         True for _ in norms
     ]
+    assert [norm.batches for norm in norms] == seen == [1 for _ in norms]
     exact = network.gradient(x, t)
     assert set(exact) == set(network.params)
     for name, grad in numerical.items():

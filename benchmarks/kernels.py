@@ -1,8 +1,8 @@
-"""Ways to compute the sums of a convolution: by definition, over winners, by Winograd's products.
+"""Ways to compute the sums of a convolution: directly, over winners, by Winograd's products.
 
 Each line is a layer as a stage of a plan, on a batch of 100, one worker. The ways take turns; each
 must agree with the definition in float64, and how well it does is told. First the five 3 × 3
-convolutions of DeepConvNet that are not its first, without pooling: by the definition
+convolutions of DeepConvNet that are not its first, without pooling: the direct sum
 (`kernels/windows.py`) and by Winograd's products. Then the gradient of the weights behind a 2 × 2
 max-pool: over all positions, over those that won (`kernels/winners.py`), and by Winograd's
 products.
@@ -74,9 +74,9 @@ class EveryPosition(ConvStage):
 
 Ways = dict[str, type[ConvStage]]
 Found = dict[str, dict[str, dict[str, float]]]
-DEFINITION, WINNERS, WINOGRAD = "by definition", "by winners", "Winograd"
-FULL: Ways = {DEFINITION: ConvStage, WINOGRAD: WinogradStage}
-BEHIND: Ways = {DEFINITION: EveryPosition, WINNERS: ConvStage, WINOGRAD: WinogradStage}
+DIRECT, WINNERS, WINOGRAD = "direct", "winners", "Winograd"
+FULL: Ways = {DIRECT: ConvStage, WINOGRAD: WinogradStage}
+BEHIND: Ways = {DIRECT: EveryPosition, WINNERS: ConvStage, WINOGRAD: WinogradStage}
 
 
 def make(
@@ -162,7 +162,7 @@ def measure(shape: Shape, ways: Ways, count: int, rounds: int, *, pooled: bool) 
             way: {
                 "median": median(each),
                 "minimum": min(each),
-                "gain": median(a / b for a, b in zip(seconds[DEFINITION], each, strict=True)),
+                "gain": median(a / b for a, b in zip(seconds[DIRECT], each, strict=True)),
                 "error": errors[way],
             }
             for way, each in seconds.items()
@@ -171,9 +171,9 @@ def measure(shape: Shape, ways: Ways, count: int, rounds: int, *, pooled: bool) 
 
 
 def rows_of(results: Mapping[str, Found], ways: Ways) -> list[list[str]]:
-    """Lines of a table: milliseconds, how many times as fast as the definition, and errors."""
-    others = [way for way in ways if way != DEFINITION]
-    gains, errors = (f"{way}, gain" for way in others), (f"{way}, error" for way in ways)
+    """Lines of a table: milliseconds, how many times as fast as the direct sum, and errors."""
+    others = [way for way in ways if way != DIRECT]
+    gains, errors = ("gain" for _ in others), ("error" for _ in ways)
     rows = [["layer", "what", *ways, *gains, *errors]]
     for shape, found in results.items():
         for task, times in found.items():
@@ -210,8 +210,9 @@ def main() -> None:
     )
     parts = [
         *heading(found, quick=options.quick),
-        f"Medians in milliseconds, batch {count}. A gain is the median of the rounds' ratios,",
-        "an error is the largest difference from float64, as a share of the largest number.",
+        f"Medians in milliseconds, batch {count}. In the same order:",
+        "gain: how many times as fast as the direct sum (the median of the rounds' ratios)",
+        "error: the largest difference from float64, as a share of the largest number",
         *(["\nA convolution\n", table(rows_of(full, FULL))] if full else []),
         *(["\nBehind a 2 × 2 max-pool\n", table(rows_of(behind, BEHIND))] if behind else []),
     ]

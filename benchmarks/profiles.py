@@ -78,11 +78,11 @@ def title(stage: Stage) -> str:
     kind = type(stage).__name__.removesuffix("Stage")
     if isinstance(stage, ConvStage):
         kind = "convolution" if kind == "Conv" else kind
-        relu, pool = " + ReLU" * stage.relu, " + pool" * stage.pooled
+        pool = ", pool" * stage.pooled
         channels = f"{stage.input_shape[0]} → {stage.shape[0]}"
-        return f"{stage.name}: {kind} {channels} at {stage.sums_shape[1]}²{relu}{pool}"
+        return f"{stage.name}: {kind} {channels} at {stage.sums_shape[1]}²{pool}"
     if isinstance(stage, AffineStage):
-        return f"{stage.name}: {stage.input_shape[0]} → {stage.shape[0]}{' + ReLU' * stage.relu}"
+        return f"{stage.name}: {stage.input_shape[0]} → {stage.shape[0]}"
     return f"{stage.name}: {kind}"
 
 
@@ -160,7 +160,7 @@ def milliseconds(seconds: float) -> str:
 
 def rows_of(values: dict[str, Any]) -> list[list[str]]:
     """A step as lines of a table; small parts of one kind are one line."""
-    rows = [["stage", "what", "median", "minimum", "of step", "limit", "minimum / limit", "plain"]]
+    rows = [["stage", "what", "median", "minimum", "of step", "limit", "× limit", "plain"]]
     small: dict[str, list[dict[str, Any]]] = {}
     for part in values["parts"]:
         if part["kind"] and part["median"] < SMALL * values["step"]:
@@ -203,7 +203,7 @@ def main() -> None:
     rates = "{fma:.0f} billion operations and {memory:.1f} billion bytes".format(**found["limits"])
     parts = [
         *heading(found, quick=options.quick),
-        f"limit: {rates} per second",
+        f"limit: {rates} per second; × limit: the minimum beside it",
         "plain: the limit of the sum as it is defined, where fewer multiplications do",
         *texts,
     ]

@@ -49,7 +49,7 @@ def draw():
     words.append(text(middle, bottom + 14, sums))
     numbers = WIDTH * VECTORS * LANES
     words.append(text(middle, bottom + 34, f"({numbers} numbers), nothing stored"))
-    box = f'viewBox="0 0 {width} {height}"'
+    box = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {box} font-family="Georgia, serif">',
         "<title>A register tile: 8 numbers of x times 2 registers of weights</title>",

@@ -135,7 +135,7 @@ def test_kernels(tmp_path: Path) -> None:
     (found,) = values["convolutions"].values()
     assert list(found) == ["forward", "dx", "dweight"]
     for ways in found.values():
-        assert ways["by definition"]["gain"] == 1
+        assert ways["direct"]["gain"] == 1
         assert ways["Winograd"]["median"] > 0
         assert 0 < ways["Winograd"]["error"] < 1e-4
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -343,3 +344,42 @@ def test_gradient_descent_refuses(call: Any, error: type[Exception], message: st
 def test_names() -> None:
     assert set(OPTIMIZERS) == set(NAMES)
     assert all(each.__name__ in optimizers.__all__ for each in OPTIMIZERS.values())
+
+
+class TwoThreads:
+    """A team of two, one after the other."""
+
+    count = 2
+
+    def run(self, task: Callable[[int], None]) -> None:
+        for worker in range(2):
+            task(worker)
+
+    def share(self, worker: int, total: int) -> tuple[int, int]:
+        return total * worker // 2, total * (worker + 1) // 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_team_updates_the_same_bits(name: str) -> None:
+    rng = np.random.default_rng(0)
+    first = {"large": rng.normal(size=(300, 201)), "small": rng.normal(size=7)}
+    results: list[dict[str, np.ndarray]] = []
+    for team in (None, TwoThreads()):
+        params = {key: array.copy() for key, array in first.items()}
+        optimizer = by_name(name, learning_rate=0.1, weight_decay=0.01)
+        for step in range(2):
+            grads = {key: np.cos(array + step) for key, array in first.items()}
+            optimizer.step(params, grads, decayed={"large"}, team=team)
+        results.append(params)
+    for key, array in results[0].items():
+        assert np.array_equal(array, results[1][key]), key
+
+
+def test_a_rule_of_the_users_own_is_given_whole_arrays() -> None:
+    class Normalized(Optimizer):
+        def update(self, param: Any, grad: Any, *, learning_rate: float, **slots: Any) -> None:
+            param -= learning_rate * grad / np.linalg.norm(grad)
+
+    params = {"large": np.zeros((300, 201))}
+    Normalized(1.0).step(params, {"large": np.ones((300, 201))}, team=TwoThreads())
+    assert np.linalg.norm(params["large"]) == pytest.approx(1.0)

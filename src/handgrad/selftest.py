@@ -183,7 +183,7 @@ def plan_row(name: str, network: Any) -> Row:
     came: dict[str, Any] = {}
     for backend in ("reference", "compiled"):
         with use(backend):
-            steps[backend] = make_step(network, SoftmaxCrossEntropy(), 100)
+            steps[backend], _ = make_step(network, SoftmaxCrossEntropy(), 100)
             generators = network.generators()
             try:
                 came[backend] = steps[backend](x, labels, None)

@@ -1,7 +1,7 @@
 """What every optimizer is: its options, what it keeps per parameter, and one step for all."""
 
-from collections.abc import Container, Mapping
-from typing import Any
+from collections.abc import Callable, Container, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from handgrad.checks import (
     check_number,
     check_shape,
 )
+
+LARGE = 50_000  # numbers; an array of fewer is updated before a second thread has woken up
 
 
 class Optimizer:
@@ -27,10 +29,12 @@ class Optimizer:
         decay_all: whether everything decays. By default biases and the parameters of norms do not.
         steps: how many steps were made.
         state: {parameter: {slot: array}}.
+        elementwise: whether `update` may be given parts of arrays; the library's own may.
         owner: the network that `state` belongs to, once a `Trainer` has used the optimizer.
     """
 
     slots: tuple[str, ...] = ()
+    elementwise = False
 
     def __init__(
         self, learning_rate: float, *, weight_decay: float = 0.0, decay_all: bool = False
@@ -65,6 +69,7 @@ class Optimizer:
         *,
         scale: float = 1.0,
         decayed: Container[str] = (),
+        team: "Team | None" = None,
     ) -> None:
         """Update every array of `params` in place.
 
@@ -73,6 +78,7 @@ class Optimizer:
             grads: their gradients, under the same names.
             scale: what the schedule makes of the learning rate.
             decayed: the names that weight decay applies to, unless it applies to all.
+            team: who shares large arrays; the results are the same bit for bit.
 
         Raises:
             InvalidValueError: a parameter has no gradient.
@@ -88,9 +94,29 @@ class Optimizer:
             for slot in self.slots:
                 if slot not in slots:
                     slots[slot] = np.zeros_like(param)
-            if self.weight_decay and (self.decay_all or name in decayed):
-                np.multiply(param, 1 - learning_rate * self.weight_decay, out=param)
-            self.update(param, grads[name], learning_rate=learning_rate, **slots)
+
+        def task(worker: int) -> None:
+            with np.errstate(all="ignore" if worker else None):  # each thread has its own settings
+                for name, param in params.items():
+                    decays = bool(self.weight_decay) and (self.decay_all or name in decayed)
+                    arrays = {"param": param, "grad": grads[name], **self.state[name]}
+                    if team is not None and self.elementwise and is_large(arrays):
+                        lo, hi = team.share(worker, param.size)
+                        arrays = {key: array.reshape(-1)[lo:hi] for key, array in arrays.items()}
+                    elif worker:
+                        continue
+                    self._update_array(arrays, learning_rate, decays=decays)
+
+        task(0) if team is None or team.count == 1 else team.run(task)
+
+    def _update_array(
+        self, arrays: dict[str, Array], learning_rate: float, *, decays: bool
+    ) -> None:
+        """Weight decay and one step for one parameter, or a part of it."""
+        if decays:
+            param = arrays["param"]
+            np.multiply(param, 1 - learning_rate * self.weight_decay, out=param)
+        self.update(**arrays, learning_rate=learning_rate)
 
     def _check(self, name: str, param: Array, grads: Mapping[str, Array]) -> None:
         """Refuse what would fail half-way through a step, or be stretched to fit."""
@@ -137,3 +163,21 @@ class Optimizer:
     def __repr__(self) -> str:
         inner = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
         return f"{type(self).__name__}({inner})"
+
+
+class Team(Protocol):
+    """Threads that do a task side by side: `plans.Workers`."""
+
+    count: int
+
+    def run(self, task: Callable[[int], None]) -> None:
+        """Run task(0) … task(count − 1) side by side."""
+
+    def share(self, worker: int, total: int) -> tuple[int, int]:
+        """The part lo … hi − 1 of `total` that is this worker's."""
+        ...
+
+
+def is_large(arrays: Mapping[str, Array]) -> bool:
+    """Whether arrays are worth sharing, and can be cut without copying."""
+    return arrays["param"].size >= LARGE and all(a.flags.c_contiguous for a in arrays.values())

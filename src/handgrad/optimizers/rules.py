@@ -10,6 +10,8 @@ from handgrad.optimizers.base import Optimizer
 class SGD(Optimizer):
     """Stochastic gradient descent: param ← param − η g (`ops.sgd_step`)."""
 
+    elementwise = True
+
     def __init__(
         self,
         learning_rate: float = 0.1,
@@ -26,6 +28,7 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """A ball that rolls down: v ← μ v − η g, param ← param + v (`ops.momentum_step`)."""
 
+    elementwise = True
     slots = ("v",)
 
     def __init__(
@@ -53,6 +56,7 @@ class Nesterov(Momentum):
 class AdaGrad(Optimizer):
     """A rate of its own for every entry, falling as its gradients add up (`ops.adagrad_step`)."""
 
+    elementwise = True
     slots = ("h",)
 
     def __init__(
@@ -73,6 +77,7 @@ class AdaGrad(Optimizer):
 class RMSprop(Optimizer):
     """AdaGrad with a moving mean in place of the sum (`ops.rmsprop_step`)."""
 
+    elementwise = True
     slots = ("h",)
 
     def __init__(
@@ -97,6 +102,7 @@ class RMSprop(Optimizer):
 class AdaDelta(Optimizer):
     """RMSprop that finds its rate by itself (`ops.adadelta_step`); leave learning_rate at 1."""
 
+    elementwise = True
     slots = ("h", "u")
 
     def __init__(
@@ -121,6 +127,7 @@ class AdaDelta(Optimizer):
 class Adam(Optimizer):
     """Momentum, scaled by the root of the mean squared gradient (`ops.adam_step`)."""
 
+    elementwise = True
     slots = ("m", "v")
 
     def __init__(

@@ -7,6 +7,7 @@ from handgrad.backend import compiled, planned
 from handgrad.checks import Array
 from handgrad.losses import Loss
 from handgrad.network import Network
+from handgrad.optimizers.base import Team
 
 
 class StepResult(NamedTuple):
@@ -21,8 +22,11 @@ class StepResult(NamedTuple):
 Step = Callable[..., StepResult]  # (x, labels, weights) -> StepResult
 
 
-def make_step(network: Network, loss: Loss, batch_size: int) -> Step:
-    """The fastest step there is for this network, and the same results as the plainest."""
+def make_step(network: Network, loss: Loss, batch_size: int) -> tuple[Step, Team | None]:
+    """The fastest step there is for this network, and the same results as the plainest.
+
+    And the threads that compute it, if it has several: they can share the update too.
+    """
 
     def run_layers(x: Array, labels: Array, weights: Array | None) -> StepResult:
         outputs, saved = network.forward(x, training=True)
@@ -31,7 +35,7 @@ def make_step(network: Network, loss: Loss, batch_size: int) -> Step:
         _, grads = network.backward(d_outputs, saved)
         return StepResult(float(value), outputs, grads, network.body.new_state(saved))
 
-    def find_plan() -> Step | None:
+    def find_plan() -> tuple[Step, Team] | None:
         from handgrad.plans import training_plan
 
         plan = training_plan(network, batch_size)
@@ -41,10 +45,13 @@ def make_step(network: Network, loss: Loss, batch_size: int) -> Step:
         def run_plan(x: Array, labels: Array, weights: Array | None) -> StepResult:
             return StepResult(*plan.step(x, loss, labels=labels, sample_weight=weights))
 
-        return run_plan
+        return run_plan, plan.context.workers
 
-    run_plan = planned(find_plan, lambda: None) if compiled() else None
-    return run_layers if run_plan is None else guarded(network, run_plan, run_layers)
+    found = planned(find_plan, lambda: None) if compiled() else None
+    if found is None:
+        return run_layers, None
+    run_plan, team = found
+    return guarded(network, run_plan, run_layers), team
 
 
 def guarded(network: Network, run_plan: Step, run_layers: Step) -> Step:

@@ -16,6 +16,7 @@ from handgrad.checks import (
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Optimizer, all_finite, clip_by_norm
+from handgrad.optimizers.base import Team
 from handgrad.regularizers import Penalty
 from handgrad.schedules import Constant, Schedule
 from handgrad.training.arguments import (
@@ -158,7 +159,7 @@ class Trainer:
         self.callbacks = prepare_callbacks(callbacks)
         self.stopped = None
         self._whole = whole_steps(self, x, labels, weights, batch_size)
-        self._compute: Step | None = None
+        self._compute: tuple[Step, Team | None] | None = None
         self.position = self.position.start(epochs, len(x), batch_size)
         if resume is not None:
             restore(self, resume)
@@ -234,7 +235,8 @@ class Trainer:
             x = augmented(self.augment, x, rng)
         generators = network.generators()
         with np.errstate(all="ignore"):  # what overflows is found and explained below
-            total, outputs, grads, new_state = self._compute(x, labels, weights)
+            compute, team = self._compute
+            total, outputs, grads, new_state = compute(x, labels, weights)
         params, decayed = self._learning
         for name in params:
             if name not in grads:
@@ -249,7 +251,7 @@ class Trainer:
             clip_by_norm(learning, self.clip_norm)
         scale = self.schedule.factor(position.fraction(), position.epochs)
         with np.errstate(all="ignore"):
-            self.optimizer.step(params, grads, scale=scale, decayed=decayed)
+            self.optimizer.step(params, grads, scale=scale, decayed=decayed, team=team)
         for name, value in new_state.items():
             network.state[name] = value
         values = measure(self.metrics, outputs, labels)

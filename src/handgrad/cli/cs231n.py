@@ -21,6 +21,10 @@ Year = Annotated[
         show_default="the newest",
     ),
 ]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going", help="After an error, go on with the notebook's next cell."),
+]
 
 
 def cs231n(
@@ -29,6 +33,7 @@ def cs231n(
     figures: Figures = None,
     seed: Seed = 0,
     year: Year = None,
+    keep_going: KeepGoing = False,
 ) -> int:
     """Run a script or notebook of CS231n's assignments 1 and 2.
 
@@ -39,23 +44,32 @@ def cs231n(
     Try `handgrad cs231n assignment2/FullyConnectedNets.ipynb`.
     """
     from handgrad.compat.cs231n import NAMES, SPARE
+    from handgrad.compat.cs231n.cell_by_cell import CELL_FAILED
     from handgrad.compat.cs231n.conventions import NEWEST_YEAR, in_year
     from handgrad.compat.cs231n.mending import python_of
-    from handgrad.compat.cs231n.notebooks import get_ipython, readable
+    from handgrad.compat.cs231n.notebooks import Failures, get_ipython, readable
     from handgrad.compat.cs231n.python2 import QUOTIENT, quotient
     from handgrad.compat.running import checked, run_script
 
     with usage_errors():
         path = checked(script)
         python_of(path)  # a file that is no notebook is refused here
+    failures = Failures(keep_going=keep_going, whole_traceback=Asked.debug)
+    given = {
+        "get_ipython": get_ipython,
+        "xrange": range,
+        QUOTIENT: quotient,
+        CELL_FAILED: failures,
+    }
     with in_year(NEWEST_YEAR if year is None else year), readable(path):
-        return run_script(
+        status = run_script(
             path,
             arguments or [],
             names=NAMES,
             spare=SPARE,
-            globals_={"get_ipython": get_ipython, "xrange": range, QUOTIENT: quotient},
+            globals_=given,
             figures_folder=figures,
             seed=seed,
             whole_traceback=Asked.debug,
         )
+    return status or min(failures.count, 1)

@@ -101,12 +101,17 @@ def status_of(path: Path, globals_: dict[str, Any] | None, whole: bool) -> int:
     except (BrokenPipeError, KeyboardInterrupt):
         raise  # the command line knows what to do
     except BaseException as error:  # noqa: BLE001  (whatever a script may raise)
-        text = "".join(traceback.format_exception(error)) if whole else readers_traceback(error)
-        tell_plainly(text.rstrip())
+        tell_error(error, whole=whole)
         return 1
     finally:
         figures.finish()
     return 0
+
+
+def tell_error(error: BaseException, *, whole: bool) -> None:
+    """Print an error's traceback: the whole, or the reader's lines."""
+    text = "".join(traceback.format_exception(error)) if whole else readers_traceback(error)
+    tell_plainly(text.rstrip())
 
 
 def readers_traceback(error: BaseException) -> str:

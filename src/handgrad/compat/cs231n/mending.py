@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handgrad.checks import FileFormatError
+from handgrad.compat.cs231n.cell_by_cell import joined, program
 from handgrad.compat.cs231n.python2 import parses, print_call, translated
 
 # %matplotlib, !wget, ?np.dot, np.dot?; and what only the first line of a file may be
@@ -26,11 +27,8 @@ def python_of(path: Path) -> str:
     Raises:
         FileFormatError: the file is no notebook, or not text.
     """
-    if path.suffix != ".ipynb":
-        return mended(*texts_of(path))
-    return "\n\n".join(
-        f"# cell {number}\n{mended(text)}" for number, text in enumerate(texts_of(path), 1)
-    )
+    texts = [mended(text) for text in texts_of(path)]
+    return joined(texts) if path.suffix == ".ipynb" else texts[0]
 
 
 def program_of(path: Path, name: str) -> ast.Module:
@@ -40,12 +38,15 @@ def program_of(path: Path, name: str) -> ast.Module:
         path: the file.
         name: what errors call it.
     """
-    source = python_of(path)
-    tree = ast.parse(source, name)
+    originals, source = texts_of(path), python_of(path)
+    if path.suffix == ".ipynb":
+        tree = program([mended(text) for text in originals], name)
+    else:
+        tree = ast.parse(source, name)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and PICTURES.issuperset(a.name for a in node.names):
             node.module = MOVED.get(node.module or "", node.module)
-    return translated(tree, source) if any(map(is_python2, texts_of(path))) else tree
+    return translated(tree, source) if any(map(is_python2, originals)) else tree
 
 
 def texts_of(path: Path) -> list[str]:

@@ -13,7 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from handgrad.compat import figures
 from handgrad.compat.cs231n.mending import program_of, python_of
+from handgrad.compat.running import tell, tell_error
 
 
 class MendingLoader(InspectLoader):
@@ -68,6 +70,39 @@ def readable(script: Path) -> Generator[None]:
     finally:
         sys.path_hooks.remove(hook)
         sys.path_importer_cache.pop(str(script), None)
+
+
+class Failures:
+    """What becomes of an error in a cell: it is shown; then the run ends, or goes on.
+
+    Args:
+        keep_going: whether the next cell is run.
+        whole_traceback: whether an error shows the libraries' lines too.
+
+    Attributes:
+        count: how many cells ended in an error.
+    """
+
+    def __init__(self, *, keep_going: bool, whole_traceback: bool) -> None:
+        self.keep_going, self.whole_traceback = keep_going, whole_traceback
+        self.count = 0
+
+    def __call__(self, error: Exception, number: int) -> None:
+        """Take the error of the cell with this number.
+
+        Raises:
+            SystemExit: unless the run goes on.
+        """
+        if isinstance(error, BrokenPipeError):
+            raise error  # nobody reads what is printed: the command line knows what to do
+        self.count += 1
+        tell_error(error, whole=self.whole_traceback)
+        if not self.keep_going:
+            tell(f"code cell {number} ended in this error; --keep-going goes on with the next.")
+            raise SystemExit(1)
+        tell(f"code cell {number} ended in this error; going on with the next.")
+        if "matplotlib.pyplot" in sys.modules:
+            figures.show()  # what the cell has drawn is not for the next to draw on
 
 
 class Shell:

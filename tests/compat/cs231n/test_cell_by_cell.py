@@ -61,8 +61,8 @@ def test_going_on(notebook: Path) -> None:
     for number in (2, 3, 5):
         assert f"handgrad: code cell {number} ended in this error; going on" in called.err
     assert called.err.count("ended in this error") == 3
-    assert f'File "{notebook} (code cells)", line 10\n    x = # fill this in' in called.err
-    assert f'File "{notebook} (code cells)", line 17, in f\n    return 1 / 0' in called.err
+    assert f'File "{notebook} (code cells)", line 11\n    x = # fill this in' in called.err
+    assert f'File "{notebook} (code cells)", line 18, in f\n    return 1 / 0' in called.err
     figures = sorted(file.name for file in (notebook.parent / "figures").iterdir())
     assert figures == ["a-1.png", "a-2.png"]  # the failed cell's, and the last one's alone
 

@@ -1,5 +1,6 @@
-"""`handgrad book SCRIPT`: run a script of the book's readers."""
+"""`handgrad book SCRIPT`: run a script or a notebook of the book's readers."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,9 @@ SCRIPTS: dict[str, Any] = {
     "allow_interspersed_args": False,
     "help_option_names": ["-h", "--help"],
 }
-Script = Annotated[Path, typer.Argument(help="A Python file.", metavar="SCRIPT")]
+Script = Annotated[
+    Path, typer.Argument(metavar="SCRIPT", help="A Python file, or a notebook (.ipynb).")
+]
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(metavar="ARG", help="The script's own arguments.", show_default=False),
@@ -28,29 +31,47 @@ Figures = Annotated[
 Seed = Annotated[
     int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="What np.random begins with.")
 ]
+KeepGoing = Annotated[
+    bool,
+    typer.Option("--keep-going", help="After an error, go on with the notebook's next cell."),
+]
 
 
 def book(
-    script: Script, arguments: Arguments = None, figures: Figures = None, seed: Seed = 0
+    script: Script,
+    arguments: Arguments = None,
+    figures: Figures = None,
+    seed: Seed = 0,
+    keep_going: KeepGoing = False,
 ) -> int:
-    """Run a script of the book "Deep Learning from Scratch".
+    """Run a script or notebook of the book "Deep Learning from Scratch".
 
     `common` and `dataset.mnist` are handgrad's own: same names, same results, faults mended. The
-    script runs in its own folder, so it finds its files wherever you are.
+    script runs in its own folder, so it finds its files wherever you are. Notebooks need no
+    Jupyter.
 
     Try `handgrad book ch05/train_neuralnet.py`.
     """
     from handgrad.compat.book import NAMES, chapter_names
+    from handgrad.compat.cs231n.mending import python_of
+    from handgrad.compat.cs231n.notebooks import Failures, given_names, readable
     from handgrad.compat.running import checked, run_script
 
     with usage_errors():
         path = checked(script)
-    return run_script(
-        path,
-        arguments or [],
-        names=NAMES,
-        spare=chapter_names(path.parent.name),
-        figures_folder=figures,
-        seed=seed,
-        whole_traceback=Asked.debug,
-    )
+        notebook = path.suffix == ".ipynb"
+        if notebook:
+            python_of(path)  # a file that is no notebook is refused here
+    failures = Failures(keep_going=keep_going, whole_traceback=Asked.debug)
+    with readable(path) if notebook else nullcontext():
+        status = run_script(
+            path,
+            arguments or [],
+            names=NAMES,
+            spare=chapter_names(path),
+            globals_=given_names(failures),
+            figures_folder=figures,
+            seed=seed,
+            whole_traceback=Asked.debug,
+        )
+    return status or min(failures.count, 1)

@@ -1,16 +1,12 @@
 """`handgrad cs231n SCRIPT`: run a script or a notebook of CS231n's assignments 1 and 2."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from handgrad.cli.book import Arguments, Figures, Seed
+from handgrad.cli.book import Arguments, Figures, KeepGoing, Script, Seed
 from handgrad.cli.guard import Asked, usage_errors
 
-Script = Annotated[
-    Path, typer.Argument(metavar="SCRIPT", help="A Python file, or a notebook (.ipynb).")
-]
 Year = Annotated[
     int | None,
     typer.Option(
@@ -20,10 +16,6 @@ Year = Annotated[
         "assignment 1 halves its penalty.",
         show_default="the newest",
     ),
-]
-KeepGoing = Annotated[
-    bool,
-    typer.Option("--keep-going", help="After an error, go on with the notebook's next cell."),
 ]
 
 
@@ -44,30 +36,22 @@ def cs231n(
     Try `handgrad cs231n assignment2/FullyConnectedNets.ipynb`.
     """
     from handgrad.compat.cs231n import NAMES, SPARE
-    from handgrad.compat.cs231n.cell_by_cell import CELL_FAILED
     from handgrad.compat.cs231n.conventions import NEWEST_YEAR, in_year
     from handgrad.compat.cs231n.mending import python_of
-    from handgrad.compat.cs231n.notebooks import Failures, get_ipython, readable
-    from handgrad.compat.cs231n.python2 import QUOTIENT, quotient
+    from handgrad.compat.cs231n.notebooks import Failures, given_names, readable
     from handgrad.compat.running import checked, run_script
 
     with usage_errors():
         path = checked(script)
         python_of(path)  # a file that is no notebook is refused here
     failures = Failures(keep_going=keep_going, whole_traceback=Asked.debug)
-    given = {
-        "get_ipython": get_ipython,
-        "xrange": range,
-        QUOTIENT: quotient,
-        CELL_FAILED: failures,
-    }
     with in_year(NEWEST_YEAR if year is None else year), readable(path):
         status = run_script(
             path,
             arguments or [],
             names=NAMES,
             spare=SPARE,
-            globals_=given,
+            globals_=given_names(failures),
             figures_folder=figures,
             seed=seed,
             whole_traceback=Asked.debug,

@@ -1,5 +1,6 @@
 """Scripts in the book's style, one or two for each chapter, run by `handgrad book`."""
 
+import json
 import pickle
 from pathlib import Path
 
@@ -119,3 +120,77 @@ def test_the_readers_own_siblings_go_first(scripts: Path, chapter: str):
         "from two_layer_net import TwoLayerNet\nprint(TwoLayerNet.__module__)\n", encoding="utf-8"
     )
     assert run(folder / "show.py") == ["two_layer_net"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "chapter"),
+    [
+        ("ch4", "mine.py", 4),
+        ("Chapter_04", "mine.py", 4),
+        ("第4章", "mine.py", 4),
+        ("notes", "ch04_exercises.py", 4),
+        ("ch40", "mine.py", 5),
+        ("batch4", "mine.py", 5),
+        ("notes", "mine.py", 5),
+    ],
+)
+def test_the_two_layer_net_of_chapter_4_is_for_its_scripts(
+    tmp_path: Path, folder: str, name: str, chapter: int
+):
+    (tmp_path / folder).mkdir()
+    script = tmp_path / folder / name
+    script.write_text(
+        "from two_layer_net import TwoLayerNet\nprint(TwoLayerNet.__module__)\n", encoding="utf-8"
+    )
+    assert run(script) == [f"handgrad.compat.book.ch0{chapter}.two_layer_net"]
+
+
+def test_chapters_are_found_from_the_folder_above(scripts: Path):
+    (scripts / "ch05" / "shop.py").write_text("price = 220\n", encoding="utf-8")
+    (scripts / "all.py").write_text(
+        "from ch04.two_layer_net import TwoLayerNet as First\n"
+        "from ch05.two_layer_net import TwoLayerNet as Second\n"
+        "from ch05.shop import price\n"
+        "from ch07.simple_convnet import SimpleConvNet\n"
+        "print(First is Second, len(SimpleConvNet().params), price)\n",
+        encoding="utf-8",
+    )
+    assert run(scripts / "all.py") == ["False 6 220"]
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    """A notebook of these code cells, each below a heading."""
+    heading = {"cell_type": "markdown", "metadata": {}, "source": ["# a script"]}
+    rest = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    listed = [part for cell in cells for part in (heading, {**rest, "source": cell})]
+    path.write_text(json.dumps({"cells": listed, "nbformat": 4}), encoding="utf-8")
+    return path
+
+
+def test_a_notebook_of_chapter_4(tmp_path: Path):
+    first = (
+        "%matplotlib inline\nimport sys, os\nsys.path.append(os.pardir)\n"
+        "from two_layer_net import TwoLayerNet\nfrom common.functions import softmax\n"
+        "print(TwoLayerNet.__module__)"
+    )
+    path = notebook(tmp_path / "ch04.ipynb", first, "softmax([1.0, 1.0]).size", "print(softmax)")
+    assert run(path)[0] == "handgrad.compat.book.ch04.two_layer_net"
+
+
+def test_a_notebook_stops_at_an_error_or_goes_on(tmp_path: Path):
+    path = notebook(tmp_path / "a.ipynb", "print(1)", "import two_layer_nett", "print(3)")
+    done = call("book", path)
+    assert (done.status, done.out) == (1, "1\n")
+    assert done.err.splitlines()[-2:] == [
+        "ModuleNotFoundError: No module named 'two_layer_nett'",
+        "handgrad: code cell 2 ended in this error; --keep-going goes on with the next.",
+    ]
+    done = call("book", "--keep-going", path)
+    assert (done.status, done.out) == (1, "1\n3\n")
+
+
+def test_what_is_no_notebook_is_refused(tmp_path: Path):
+    (tmp_path / "a.ipynb").write_text("print(1)", encoding="utf-8")
+    done = call("book", tmp_path / "a.ipynb")
+    assert (done.status, done.out) == (2, "")
+    assert "a.ipynb: must be a notebook, but is not one" in " ".join(done.err.split())

@@ -4,6 +4,8 @@
 folder has none.
 """
 
+import re
+from pathlib import Path
 from typing import Final
 
 NAMES: Final = {
@@ -14,18 +16,30 @@ NAMES: Final = {
 }
 
 CHAPTERS: Final = {
-    "gradient_2d": "ch04",
-    "two_layer_net": "ch05",
-    "layer_naive": "ch05",
-    "simple_convnet": "ch07",
+    "gradient_2d": "ch04.gradient_2d",
+    "two_layer_net": "ch05.two_layer_net",
+    "layer_naive": "ch05.layer_naive",
+    "simple_convnet": "ch07.simple_convnet",
+    # As a script in the folder above the chapters' imports them: `from ch05.two_layer_net import …`
+    "ch04": "ch04",
+    "ch05": "ch05",
+    "ch07": "ch07",
+    "ch08": "ch08",
 }
+IN_CHAPTER_4: Final = re.compile(r"(?<![a-z])(ch(ap(ter)?)?|第)[ ._-]*0*4(?!\d)", re.IGNORECASE)
 
 
-def chapter_names(folder: str) -> dict[str, str]:
-    """The chapters' modules for a script in `folder`: chapter 4 has a TwoLayerNet of its own.
+def chapter_names(script: Path) -> dict[str, str]:
+    """The chapters' modules for a script: chapter 4 has a TwoLayerNet of its own.
 
-    >>> chapter_names("ch04")["two_layer_net"], chapter_names("mine")["two_layer_net"]
-    ('handgrad.compat.book.ch04.two_layer_net', 'handgrad.compat.book.ch05.two_layer_net')
+    A script is of chapter 4 if its name, or its folder's, says so.
+
+    >>> chapter_names(Path("ch04/train_neuralnet.py"))["two_layer_net"]
+    'handgrad.compat.book.ch04.two_layer_net'
+    >>> chapter_names(Path("mine.py"))["two_layer_net"]
+    'handgrad.compat.book.ch05.two_layer_net'
     """
-    homes = CHAPTERS | ({"two_layer_net": "ch04"} if folder == "ch04" else {})
-    return {name: f"handgrad.compat.book.{chapter}.{name}" for name, chapter in homes.items()}
+    homes = dict(CHAPTERS)
+    if any(IN_CHAPTER_4.search(name) for name in (script.parent.name, script.stem)):
+        homes["two_layer_net"] = "ch04.two_layer_net"
+    return {name: f"handgrad.compat.book.{home}" for name, home in homes.items()}

@@ -14,7 +14,10 @@ from types import ModuleType
 from typing import Any
 
 from handgrad.compat import figures
+from handgrad.compat.cs231n.cell_by_cell import CELL_FAILED
 from handgrad.compat.cs231n.mending import program_of, python_of
+from handgrad.compat.cs231n.own_modules import own_modules
+from handgrad.compat.cs231n.python2 import QUOTIENT, quotient
 from handgrad.compat.running import tell, tell_error
 
 
@@ -56,7 +59,7 @@ class MainFinder:
 
 @contextlib.contextmanager
 def readable(script: Path) -> Generator[None]:
-    """Let `runpy.run_path` mend this script, a full path, as it reads it."""
+    """Let `runpy.run_path` mend this script, a full path, as it reads it; and what it imports."""
 
     def hook(entry: str) -> MainFinder:
         if entry != str(script):
@@ -66,7 +69,8 @@ def readable(script: Path) -> Generator[None]:
     sys.path_hooks.insert(0, hook)
     sys.path_importer_cache.pop(str(script), None)
     try:
-        yield
+        with own_modules():
+            yield
     finally:
         sys.path_hooks.remove(hook)
         sys.path_importer_cache.pop(str(script), None)
@@ -103,6 +107,16 @@ class Failures:
         tell(f"code cell {number} ended in this error; going on with the next.")
         if "matplotlib.pyplot" in sys.modules:
             figures.show()  # what the cell has drawn is not for the next to draw on
+
+
+def given_names(failures: Failures) -> dict[str, Any]:
+    """What a notebook, or a script, finds defined."""
+    return {
+        "get_ipython": get_ipython,
+        "xrange": range,
+        QUOTIENT: quotient,
+        CELL_FAILED: failures,
+    }
 
 
 class Shell:

@@ -30,9 +30,15 @@ def run(source: str) -> dict[str, Any]:
         ("print 'a', # b", "print('a')  # b"),
         ("print 'a # b' # c # d", "print('a # b')  # c # d"),
         ("print 'a' % (  # b\n  1)", "print('a' % (  # b\n  1))"),
+        ("x = 1; print x", "x = 1; print(x)"),
+        ("if x: print x", "if x: print(x)"),
+        ("print 1; print 2, # c", "print(1); print(2)  # c"),
+        ("print 1; x = 2", "print(1); x = 2"),
+        ("print 'a;b'", "print('a;b')"),
+        ("s = 'a: print b'\nprint 5", "s = 'a: print b'\nprint(5)"),
     ],
 )
-def test_comments_behind_prints(code: str, expected: str) -> None:
+def test_prints_beside_others(code: str, expected: str) -> None:
     assert mended(code) == expected
 
 
@@ -93,6 +99,38 @@ def test_one_cell_tells_of_all(tmp_path: Path) -> None:
     called = call("cs231n", path)
     assert (called.status, called.out) == (1, "3.5\n")
     assert "AttributeError: 'dict' object has no attribute 'iteritems'" in called.err
+
+
+def test_modules_of_the_readers_own(tmp_path: Path) -> None:
+    folder = tmp_path / "cs231n"
+    folder.mkdir()
+    trainer = folder / "classifier_trainer.py"
+    trainer.write_text(
+        "def train(steps):\n  for i in xrange(steps / 2):\n    print 'step', i\n", encoding="utf-8"
+    )
+    (tmp_path / "helpers.py").write_text("half = 7 / 2\n", encoding="utf-8")
+    script = tmp_path / "a.py"
+    script.write_text(
+        "from cs231n.classifier_trainer import train\nfrom cs231n.layers import relu_forward\n"
+        "import helpers\ntrain(5)\nprint(helpers.half)\n",
+        encoding="utf-8",
+    )
+    called = call("cs231n", script)  # nothing tells that helpers is for Python 2
+    assert (called.status, called.out) == (0, "step 0\nstep 1\n3.5\n"), called.err
+    trainer.write_text("def train(steps):\n  print 'a', undefined\n", encoding="utf-8")
+    called = call("cs231n", script)
+    assert f'File "{trainer}", line 2, in train' in called.err
+    assert "    print 'a', undefined\n" in called.err
+
+
+def test_packages_of_the_readers_own(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("print 'tools'\n", encoding="utf-8")
+    (tmp_path / "tools" / "one.py").write_bytes(b"# coding: latin-1\nx = '\xe4'\n")
+    script = tmp_path / "a.py"
+    script.write_text("from tools.one import x\nprint(x)\n", encoding="utf-8")
+    called = call("cs231n", script)
+    assert (called.status, called.out) == (0, "tools\n\u00e4\n"), called.err
 
 
 def test_pictures_of_scipy(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-PRINT = re.compile(r"(\s*)print[ \t]+(?=[^\s(=.,:])(.*)", re.DOTALL)
+PRINT = re.compile(r"((?:[^#\n]*?[;:])??\s*)print[ \t]+(?=[^\s(=.,:])(.*)", re.DOTALL)
 LONGEST_PRINT = 6  # lines
 VIEWS = {"iteritems": "items", "iterkeys": "keys", "itervalues": "values"}
 QUOTIENT = "__python2_quotient__"  # the name of `quotient` in the program
 TRUE_DIVISION = re.compile(r"^[# ]*from __future__ import .*\bdivision\b", re.MULTILINE)
 
 
-def parses(code: str) -> bool:
+def parses(code: str | bytes) -> bool:
     """Whether the code is Python 3 as it is."""
     with warnings.catch_warnings(action="ignore"):  # Python gives them when the script runs
         try:
@@ -40,10 +40,14 @@ def print_call(lines: list[str]) -> tuple[int, str]:
 
 
 def calls(printed: str) -> list[str]:
-    """What `print printed` may mean: all of it is printed, or what follows a # is a comment."""
-    ends = [len(printed), *(found.start() for found in re.finditer("#", printed))]
-    parts = [(printed[:end].rstrip().removesuffix(","), printed[end:]) for end in ends]
-    return [f"print({values})  {comment}".rstrip() for values, comment in parts]
+    """What `print printed` may mean: all of it is printed, or what is before a # or a semicolon."""
+    found: list[str] = []
+    for end in [len(printed), *(mark.start() for mark in re.finditer("[#;]", printed))]:
+        values, rest = printed[:end].rstrip().removesuffix(","), printed[end:]
+        if rest.startswith(";"):
+            rest = f"; {print_call([rest[1:].lstrip()])[1]}"
+        found.append(f"print({values})  {rest}".rstrip().replace(")  ; ", "); "))
+    return found
 
 
 def translated(tree: ast.Module, source: str) -> ast.Module:

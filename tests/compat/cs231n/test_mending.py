@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handgrad.checks import FileFormatError
-from handgrad.compat.cs231n.mending import cell_as_script, mended, python_of
+from handgrad.compat.cs231n.mending import cell_as_script, mended, program_of, python_of
 
 
 def write_notebook(path: Path, *cells: Any, old: bool = False) -> Path:
@@ -88,3 +88,26 @@ def test_scripts(tmp_path: Path) -> None:
     path.write_bytes(b"x = '\xff'")
     with pytest.raises(FileFormatError, match="must be a text in UTF-8, but is not one"):
         python_of(path)
+
+
+def test_timed_cells_of_exported_notebooks(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(
+        "x = 1\nget_ipython().run_cell_magic('time', '', 'y = 2\\nz = 1 / 0\\n')\n"
+        "get_ipython().run_cell_magic('bash', '', 'rm -r data')\n"
+        "get_ipython().run_cell_magic('time', '', 'no Python')\n",
+        encoding="utf-8",
+    )
+    program = program_of(path, "a")
+    assert [type(each).__name__ for each in program.body] == [
+        "Assign",
+        "Assign",
+        "Assign",
+        "Expr",
+        "Expr",
+    ]
+    assert [each.lineno for each in program.body] == [1, 2, 2, 3, 4]
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(compile(program, "a", "exec"), {})  # noqa: S102  (its text is above)
+    assert caught.tb.tb_next is not None
+    assert caught.tb.tb_next.tb_lineno == 2

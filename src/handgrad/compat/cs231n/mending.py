@@ -46,7 +46,29 @@ def program_of(path: Path, name: str) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and PICTURES.issuperset(a.name for a in node.names):
             node.module = MOVED.get(node.module or "", node.module)
+    tree = TimedCells().visit(tree)
     return translated(tree, source) if any(map(is_python2, originals)) else tree
+
+
+class TimedCells(ast.NodeTransformer):
+    """Puts the cell in the place of `get_ipython().run_cell_magic("time", "", cell)`.
+
+    Exported notebooks have that. An error in the cell is at the call's line.
+    """
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | list[ast.stmt]:
+        """Look at one call."""
+        match node.value:
+            case ast.Call(
+                func=ast.Attribute(attr="run_cell_magic"),
+                args=[ast.Constant(str(name)), ast.Constant(), ast.Constant(str(text))],
+            ) if f"%%{name}" in KEPT and parses(mended(text)):
+                cell = ast.parse(mended(text)).body
+                for each in (inner for statement in cell for inner in ast.walk(statement)):
+                    ast.copy_location(each, node)
+                return cell
+            case _:
+                return node
 
 
 def texts_of(path: Path) -> list[str]:

@@ -31,6 +31,10 @@ Figures = Annotated[
 Seed = Annotated[
     int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="What np.random begins with.")
 ]
+Here = Annotated[
+    bool,
+    typer.Option("--here", help="Run in this folder, as some editors do, not in SCRIPT's own."),
+]
 KeepGoing = Annotated[
     bool,
     typer.Option("--keep-going", help="After an error, go on with the notebook's next cell."),
@@ -42,6 +46,7 @@ def book(
     arguments: Arguments = None,
     figures: Figures = None,
     seed: Seed = 0,
+    here: Here = False,
     keep_going: KeepGoing = False,
 ) -> int:
     """Run a script or notebook of the book "Deep Learning from Scratch".
@@ -72,6 +77,7 @@ def book(
             globals_=given_names(failures),
             figures_folder=figures,
             seed=seed,
+            here=here,
             whole_traceback=Asked.debug,
         )
     return status or min(failures.count, 1)

@@ -39,6 +39,7 @@ def run_script(
     globals_: dict[str, Any] | None = None,
     figures_folder: str | os.PathLike[str] | None = None,
     seed: int | None = None,
+    here: bool = False,
     whole_traceback: bool = False,
 ) -> int:
     """Run a Python script with other modules' names importable; its exit status.
@@ -55,6 +56,7 @@ def run_script(
             display, and otherwise writes into `figures` beside the script.
         seed: what np.random and random begin with, so that each run gives the same; None leaves
             them as they are. A script that sets its own seed is not disturbed.
+        here: whether it runs in the current folder, as editors run scripts, not in its own.
         whole_traceback: whether an error shows the libraries' lines too.
 
     Returns:
@@ -66,7 +68,7 @@ def run_script(
     path = checked(Path(script))
     folder = None if figures_folder is None else Path(figures_folder).absolute()
     with (
-        at_home(path, arguments),
+        at_home(path, arguments, Path.cwd() if here else path.parent),
         modules(names, spare or {}),
         pictures(path, folder),
         warnings_for_readers(),
@@ -155,12 +157,12 @@ def is_reader(filename: str) -> bool:
 
 
 @contextlib.contextmanager
-def at_home(path: Path, arguments: Sequence[str]) -> Generator[None]:
-    """The folder, the arguments and the search path that the script would have in its folder."""
+def at_home(path: Path, arguments: Sequence[str], folder: Path) -> Generator[None]:
+    """The arguments and the search path that the script would have if started in `folder`."""
     before, argv, search = Path.cwd(), sys.argv, sys.path
     sys.argv = [str(path), *arguments]
     sys.path = [str(path.parent), *search]
-    os.chdir(path.parent)
+    os.chdir(folder)
     try:
         yield
     finally:

@@ -194,3 +194,21 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path):
     done = call("book", tmp_path / "a.ipynb")
     assert (done.status, done.out) == (2, "")
     assert "a.ipynb: must be a notebook, but is not one" in " ".join(done.err.split())
+
+
+def test_a_script_can_run_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "ch08").mkdir()
+    (tmp_path / "ch08" / "helper.py").write_text("answer = 42\n", encoding="utf-8")
+    (tmp_path / "ch08" / "mine.py").write_text(
+        "import sys\nsys.path.append('.')\nfrom common.functions import sigmoid\n"
+        "from helper import answer\nwith open('ch08/note.txt') as f:\n"
+        "    print(sigmoid(0), answer, f.read())\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "ch08" / "note.txt").write_text("found", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = call("book", "--here", "ch08/mine.py")
+    assert (done.status, done.out) == (0, "0.5 42 found\n"), done.err
+    done = call("book", "ch08/mine.py")
+    assert "FileNotFoundError" in done.err
+    assert Path.cwd() == tmp_path

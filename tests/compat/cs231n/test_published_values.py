@@ -232,3 +232,27 @@ def test_sandwich_layers_are_their_parts() -> None:
     x, w, b = np.random.randn(2, 3, 4), np.random.randn(12, 10), np.random.randn(10)
     out, _ = layer_utils.affine_relu_forward(x, w, b)
     np.testing.assert_array_equal(out, np.maximum(x.reshape(2, 12) @ w + b, 0))
+
+
+def test_spatial_batchnorm_at_test_time_in_convolutional_networks() -> None:
+    np.random.seed(231)
+    gamma, beta = np.ones(4), np.zeros(4)
+    bn_param: dict[str, Any] = {"mode": "train"}
+    for _ in range(50):
+        x = 2.3 * np.random.randn(10, 4, 11, 12) + 13
+        layers.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    bn_param["mode"] = "test"
+    x = 2.3 * np.random.randn(10, 4, 11, 12) + 13
+    out, _ = layers.spatial_batchnorm_forward(x, gamma, beta, bn_param)
+    axes = (0, 2, 3)
+    check_digits(out.mean(axis=axes), [-0.08034406, 0.07562881, 0.05716371, 0.04378383])
+    check_digits(out.std(axis=axes), [0.96718744, 1.0299714, 1.02887624, 1.00585577])
+
+
+def test_spatial_batchnorm_with_integer_factors_in_convolutional_networks() -> None:
+    np.random.seed(231)
+    x = 4 * np.random.randn(2, 3, 4, 5) + 10
+    gamma, beta = np.array([3, 4, 5]), np.array([6, 7, 8])
+    out, _ = layers.spatial_batchnorm_forward(x, gamma, beta, {"mode": "train"})
+    check_digits(out.mean(axis=(0, 2, 3)), [6, 7, 8])
+    check_digits(out.std(axis=(0, 2, 3)), [2.99999885, 3.99999804, 4.99999798])

@@ -59,6 +59,11 @@ def test_an_error_in_a_division_is_at_its_line() -> None:
     assert (line.value.lineno, line.value.end_lineno) == (2, 3)
 
 
+def test_empty_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    run("if 1: print\nprint\nprint(5)\nshow = print")
+    assert capsys.readouterr().out == "\n\n5\n"
+
+
 def test_views_of_dicts() -> None:
     found = run(
         "d = {'a': 1}\nx = [list(v) for v in (d.iteritems(), d.iterkeys(), d.itervalues())]"

@@ -58,7 +58,7 @@ def translated(tree: ast.Module, source: str) -> ast.Module:
 
 
 class Translator(ast.NodeTransformer):
-    """Renames the methods of dicts, and has `/` give an integer between two.
+    """Renames the methods of dicts, has `/` give an integer between two, and `print` a line.
 
     Args:
         views: methods' names, old and new.
@@ -72,6 +72,13 @@ class Translator(ast.NodeTransformer):
         """`d.iteritems` becomes `d.items`."""
         self.generic_visit(node)
         node.attr = self.views.get(node.attr, node.attr)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        """`print` alone becomes a call."""
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id == "print":
+            node.value = ast.copy_location(ast.Call(node.value, [], []), node.value)
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

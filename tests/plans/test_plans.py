@@ -1,5 +1,10 @@
 """A plan computes what the layers compute, one by one: loss, outputs, every gradient, state."""
 
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -240,3 +245,27 @@ def test_standard_networks_use_no_fallback(name: str) -> None:
     allowed = {"Rescale", "Dropout", "Flatten"}  # entrywise on small arrays: nothing to gain
     slow = [type(s.layer).__name__ for s in stages if isinstance(s, LayerStage)]
     assert set(slow) <= allowed
+
+
+AVX2 = """
+from plans.test_plans import NETWORKS, check_plan
+from handgrad import Network
+from handgrad.kernels import tiles
+assert tiles.BYTES == 32
+for name in ("conv conv pool", "five by five", "batch norm"):
+    layers, shape = NETWORKS[name]
+    check_plan(Network(layers(), shape, dtype="float32", seed=1), 13)
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="another processor")
+def test_machines_with_half_as_wide_registers() -> None:
+    variables = {"NUMBA_CPU_NAME": "haswell", "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", AVX2],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -221,9 +221,9 @@ class ConvStage(WeightedStage):
         """This worker's part of dweight, over the positions that won."""
         rows, _, run, _, _ = self.window
         registers = run // lanes(self.context.dtype.itemsize)
-        lines = rows if 2 * rows + 3 < REGISTERS else 1
-        room = (REGISTERS - 12) // lines  # 18 sums with 32 registers
-        vectors = max(v for v in range(1, room + 1) if registers % v == 0)
+        most = REGISTERS - 6  # sums in a tile; a number of dy and some of x need registers too
+        lines = rows if rows <= most else 1
+        vectors = max(v for v in range(1, most // lines + 1) if registers % v == 0)
         winner_sums(lines, vectors)(
             *(lo, hi, self.x.flat, self.x_at, (rows, run), self.dy.flat, self.dy.at, self.size),
             *(self.shape[0], self.winner, self.dweight[worker]),

@@ -37,7 +37,7 @@ class Recipe:
 
 
 RECIPES = [
-    Recipe("99.0", 0.990, convnet, epochs=3, batch=100, learning_rate=0.004, warmup=0.2),
+    Recipe("99.0", 0.990, convnet, epochs=3, batch=100, learning_rate=0.01, warmup=0.2),
     Recipe("99.5", 0.995, deep, epochs=12, batch=100, learning_rate=0.003, warmup=0.2, shift=True),
 ]
 

@@ -6,18 +6,19 @@
     affine 50, ReLU, dropout ½, affine 10
 
 Trained with Adam and a learning rate that rises for a fifth of the time and then falls to 0, on
-images that are turned by up to 10°, scaled by up to 10 %, moved by up to 2 pixels and bent a little
-each time they are seen. All of this was chosen on 5,000 training images held out; the test images
-are read once, at the end.
+images that are turned by up to 8°, scaled by up to 8 % and moved by up to 1.5 pixels each time they
+are seen; stronger changes, and bending, were worse on held-out images. All of this was chosen on
+5,000 training images held out; the test images are read once, at the end.
 
 What to look at: the mistakes. Many are digits that people argue about, too, some of which are
 labelled wrongly; the probabilities say that the network is often in doubt where we are. The
 confusion matrix shows which pairs are alike: 4 and 9, 2 and 7, 3 and 5.
 """
 
-from handgrad.data import Examples, mnist, split
+from functools import partial
+
+from handgrad.data import Augmentation, Examples, affine, mnist, split
 from handgrad.examples._training import first
-from handgrad.examples.augmentation import DIGITS
 from handgrad.examples.drawing import by_epoch, panels
 from handgrad.examples.stage import SayEpochs, Stage
 from handgrad.losses import SoftmaxCrossEntropy
@@ -31,6 +32,7 @@ from handgrad.training import Trainer
 
 SECTION = "003, chapter 8"
 PLACE = 3
+GENTLY = Augmentation(partial(affine, degrees=8, scale=0.08, pixels=1.5))
 
 
 def trained(stage: Stage, train: Examples, held_out: Examples, *, epochs: int) -> Trainer:
@@ -42,7 +44,7 @@ def trained(stage: Stage, train: Examples, held_out: Examples, *, epochs: int) -
         SoftmaxCrossEntropy(),
         Adam(0.003),
         schedule=OneCycle(0.2),
-        augment=DIGITS,
+        augment=GENTLY,
         seed=stage.seed,
     )
     trainer.fit(
@@ -61,7 +63,7 @@ def run(stage: Stage) -> None:
     train, held_out = split(*train, count=stage.pick(quick=50, full=5000), seed=stage.seed)
     train = first(train, stage.pick(quick=200, full=None))
     test = first(test, stage.pick(quick=100, full=None))
-    trainer = trained(stage, train, held_out, epochs=stage.pick(quick=2, full=30))
+    trainer = trained(stage, train, held_out, epochs=stage.pick(quick=2, full=20))
     probabilities = trainer.network.predict_proba(test.x)
     predicted = probabilities.argmax(axis=1)
     wrong = int((predicted != test.labels).sum())

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -169,12 +170,12 @@ def test_threads_are_counted_from_one(wrong: int) -> None:
 # -- results that do not depend on it -----------------------------------------------------------
 
 
-def all_kinds() -> Network:
+def all_kinds(*, dtype: str = "float32") -> Network:
     layers = [
         *[Conv2d(8, 3, padding=1), BatchNorm(), Relu(), Conv2d(8, 3), Relu(), Flatten()],
         *[Affine(50), LayerNorm(), Relu(), Affine(10)],
     ]
-    return Network(layers, (1, 28, 28), seed=1)
+    return Network(layers, (1, 28, 28), seed=1, dtype=dtype)
 
 
 def trained(make: Callable[[], Network], count: int, *, deterministic: bool) -> Network:
@@ -186,9 +187,9 @@ def trained(make: Callable[[], Network], count: int, *, deterministic: bool) -> 
     return network
 
 
-def dense() -> Network:
+def dense(*, dtype: str = "float32") -> Network:
     layers = [Rescale(1 / 255), Flatten(), Affine(90), BatchNorm(), Relu(), Affine(10)]
-    return Network(layers, (1, 28, 28), seed=1)
+    return Network(layers, (1, 28, 28), seed=1, dtype=dtype)
 
 
 NETWORKS = [models.convnet, models.deep_conv_net, models.mlp, all_kinds, dense]
@@ -216,10 +217,11 @@ def test_deterministic_training_is_the_same_with_any_number_of_threads(
 
 @pytest.mark.usefixtures("several_workers")
 @pytest.mark.parametrize("make", NETWORKS)
-def test_otherwise_they_are_the_same_to_rounding(make: Callable[[], Network]) -> None:
-    one, two = (trained(make, count, deterministic=False) for count in (1, 2))
+def test_otherwise_they_are_the_same_to_rounding(make: Callable[..., Network]) -> None:
+    double = partial(make, dtype="float64")  # in float32 four steps of Adam magnify the rounding
+    one, two = (trained(double, count, deterministic=False) for count in (1, 2))
     for name, array in one.params.items():
-        np.testing.assert_allclose(array, two.params[name], rtol=0, atol=1e-2, err_msg=name)
+        np.testing.assert_allclose(array, two.params[name], rtol=0, atol=1e-6, err_msg=name)
 
 
 def test_the_reference_is_deterministic_too() -> None:

@@ -7,8 +7,10 @@
 
 Trained with Adam and a learning rate that rises for a fifth of the time and then falls to 0, on
 images that are turned by up to 8°, scaled by up to 8 % and moved by up to 1.5 pixels each time they
-are seen; stronger changes, and bending, were worse on held-out images. All of this was chosen on
-5,000 training images held out; the test images are read once, at the end.
+are seen. Of three strengths the gentlest was best on held-out images, in short trainings; but a
+first full form with stronger changes and bending had come before: 99.28 % of the test digits. So
+the test digits have seen two recipes here, and the number below is a little too good. The claim of
+99.5 % rests on the speedrun's recipe, which was fixed before and measured with five seeds.
 
 What to look at: the mistakes. Many are digits that people argue about, too, some of which are
 labelled wrongly; the probabilities say that the network is often in doubt where we are. The

@@ -12,7 +12,7 @@ NumPy's wheels bring, is asked directly.
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -109,6 +109,35 @@ def check_threads(count: int | None, *, who: str) -> None:
     """
     if count is not None:
         check_count(count, who=who, which="threads")
+
+
+def core() -> int:
+    """The processor core that this thread is on; −1 where the system does not tell."""
+    tell = who_tells_the_core()
+    return -1 if tell is None else int(tell())
+
+
+@cache
+def who_tells_the_core() -> Callable[..., Any] | None:
+    """Linux's function for that."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+def move_away(taken: Container[int]) -> None:
+    """Move the calling thread to a core that is not taken, if it is on one and may use another.
+
+    Linux wakes a thread on the core of who woke it if the others do not look idle, and can leave
+    it there for seconds; two threads that share their work then take turns. Afterwards the system
+    may move the thread as before.
+    """
+    if core() in taken:
+        usable = os.sched_getaffinity(0)
+        free = {each for each in usable if each not in taken}
+        if free:
+            os.sched_setaffinity(0, {min(free)})
+            os.sched_setaffinity(0, usable)
 
 
 def blas_threads() -> int | None:

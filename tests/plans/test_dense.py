@@ -353,10 +353,10 @@ def test_a_worker_that_fails_does_not_leave_the_other_waiting(
     prepared = examples(network, *data(network, softmax(), 10), None)
     run = dense.dense_step.run
 
-    def failing(worker: int, *rest: Any) -> Any:
-        if worker == 1:
+    def failing(mine: tuple[int, int], *rest: Any) -> Any:
+        if mine[0] == 1:
             raise RuntimeError("no more")
-        return run(worker, *rest)
+        return run(mine, *rest)
 
     monkeypatch.setattr(dense.dense_step, "run", failing)
     with pytest.raises(RuntimeError, match="no more"):

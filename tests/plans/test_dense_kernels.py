@@ -195,23 +195,26 @@ def check_not_finite() -> None:
 
 
 def check_one_gradient_that_is_not_finite() -> None:
-    """Each worker looks at its own part of the gradients; one of them finds it."""
-    operands = np.array([dense_program.CHECK, 8, 40])
+    """Each worker looks at its own rows of the gradients; one of them finds it."""
+    operands = np.array([dense_program.CHECK, 8, 16, 3])
     meet = np.zeros(3 * meeting.LINE * 2, np.int64)
     numbers, result, losses = np.zeros(90), np.zeros(1), np.arange(6.0)
-    numbers[:8], gradients = np.nan, numbers[8:48]
-    for place in range(0, 40, 3):
+    numbers[:8], gradients = np.nan, numbers[8:56]
+    for place in range(0, 48, 5):
         gradients[:] = 0
         gradients[place] = np.nan
         for worker in range(2):
             team = (worker, 2, 0, 0)
-            dense_step.check(operands, numbers, losses, 5, meet, result, team)
+            dense_step.total_loss(losses, 5, meet, result, team)
+            dense_step.check(operands, numbers, meet, team)
         assert result[0] == 10
         assert dense_step.stopped(meet, 2)
-        assert sum(meet[(2 + worker) * meeting.LINE] for worker in range(2)) == 1
+        assert [meet[(2 + worker) * meeting.LINE] for worker in range(2)] == [
+            place < 18,
+            place >= 18,
+        ]
     losses[2] = np.inf
-    gradients[:] = 0
-    dense_step.check(operands, numbers, losses, 5, meet, result, (0, 2, 0, 0))
+    dense_step.total_loss(losses, 5, meet, result, (0, 2, 0, 0))
     assert meet[2 * meeting.LINE] == 1
 
 
@@ -334,7 +337,8 @@ def plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
             elif hasattr(value, "py_func"):
                 monkeypatch.setattr(module, name, value.py_func)
     monkeypatch.setattr(sums, "BLOCK", 4)
-    monkeypatch.setattr(dense_program, "PIECE", 6)
+    for module in (dense_program, dense_step):
+        monkeypatch.setattr(module, "PIECE", 6)
     monkeypatch.setattr(meeting, "PATIENCE", 2)
     monkeypatch.setattr(dense, "let_others_run", later)
 

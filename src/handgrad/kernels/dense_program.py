@@ -1,10 +1,11 @@
 """Instructions of dense networks' steps, compiled: what each of them does for one worker.
 
-A plan writes a step down as a table of whole numbers: a row is an instruction and where in the flat
-array its operands lie. Rows of a batch are shared by the workers wherever rows are computed by
-themselves, features where gradients of weights are summed, so that two workers never write the
-same number. Here are the instructions that one worker follows without asking another; those of
-batch norm and of the update are in `dense_step.py`, with the one who walks through the table.
+A plan writes a step down as a table of whole numbers: a row is an instruction and where in the
+flat array its operands lie. Rows of a batch are shared by the workers wherever rows are computed
+by themselves, features where gradients of weights are summed, checked and descended along, so that
+two workers never write the same number, and most stay in the cache of one. Here are the
+instructions that one worker follows without asking another; those of batch norm and of the update
+are in `dense_step.py`, with the one who walks through the table.
 """
 
 from handgrad.checks import Array
@@ -45,11 +46,12 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     NORM_BACK,
     REMEMBER,
     MEET,  # wait for all workers
-    CHECK,  # gradients, how many
+    TOTAL,  # the loss
+    CHECK,  # a gradient, rows, step
     STOP,  # come back if anything is not finite
-    DECAY,  # parameters; from, to: which of them; none; how many in all
-    UPDATE,  # parameters, gradients, first slot, second slot, how many, which rule
-) = range(21)
+    DECAY,  # a parameter, rows, step
+    UPDATE,  # a parameter, rows, step, gradient, first slot, second slot, which rule
+) = range(22)
 OPERANDS, NUMBERS = 12, 4  # columns of the program, and of the numbers beside it
 PIECE = 48  # features that workers share: whole tiles, and whole cache lines
 SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADADELTA, ADAM = range(7)
@@ -118,7 +120,7 @@ def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
         parts = a[p[1] : p[1] + workers * p[5]].reshape((workers, p[5] // p[2], p[2]))
         add_parts(parts, p[3], lo, hi, matrix(a, p[4], rows * p[2], p[2]))
     else:
-        first, last = share(worker, workers, p[5], HEIGHT)
+        first, last = share(worker, workers, p[5], PIECE)
         w, out = matrix(a, p[1], p[5] * p[2], p[2]), matrix(a, p[3], p[6] * p[4], p[4])
         transpose(w, out, first, last, p[6])
 

@@ -39,9 +39,11 @@ from handgrad.kernels.dense_program import (
     NORM_BACK,
     NORM_SUMS,
     NORMALIZE,
+    PIECE,
     RMSPROP,
     SGD,
     STOP,
+    TOTAL,
     TRANSPOSE,
     VARIANCE,
     WEIGHT_SUMS,
@@ -101,27 +103,28 @@ def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team)
 
 
 @compiled
-def part(a: Array, start: int, lo: int, hi: int) -> Array:
-    """The numbers lo … hi − 1 of those that begin at `start`."""
-    return a[start + lo : start + hi]
+def part(a: Array, start: int, rows: int, step: int, team: Team) -> Array:
+    """This worker's rows of a parameter, or of what lies like it: those that it summed."""
+    lo, hi = share(team[0], team[1], rows, PIECE)
+    return a[start + lo * step : start + hi * step]
 
 
 @compiled
-def check(
-    p: Array, a: Array, losses: Array, rows: int, meet: Array, results: Array, team: Team
-) -> None:
-    """The loss, and whether it and this worker's part of the gradients are finite."""
-    worker, workers = team[0], team[1]
-    lo, hi = share(worker, workers, p[2], LINE)
-    gradient = part(a, p[1], lo, hi)
-    spoiled = not finite(gradient)
+def total_loss(losses: Array, rows: int, meet: Array, results: Array, team: Team) -> None:
+    """The loss; and this worker's word on whether all is finite, as far as it has looked."""
+    worker, workers, total = team[0], team[1], 0.0
     if worker == 0:
-        total = 0.0
         for n in range(rows):
             total += losses[n]
         results[0] = total
-        spoiled = spoiled or not np.isfinite(total)
-    meet[(workers + worker) * LINE] = int(spoiled)
+    meet[(workers + worker) * LINE] = int(not np.isfinite(total))
+
+
+@compiled
+def check(p: Array, a: Array, meet: Array, team: Team) -> None:
+    """Whether this worker's part of a gradient is finite."""
+    if not finite(part(a, p[1], p[2], p[3], team)):
+        meet[(team[1] + team[0]) * LINE] = 1
 
 
 @compiled
@@ -134,11 +137,12 @@ def stopped(meet: Array, workers: int) -> bool:
 
 
 @compiled
-def met(meet: Array, own: Array, worker: int, workers: int) -> bool:
-    """Whether all workers have come to where this one is; it announces itself once."""
+def met(meet: Array, own: Array, mine: tuple[int, int], workers: int) -> bool:
+    """Whether all workers have come to where these are; they announce themselves once."""
     if own[2] == 0:
-        arrive(meet, worker)
-    own[2] = 1 - int(arrived(meet, worker, workers))
+        for worker in range(mine[0], mine[1]):
+            arrive(meet, worker)
+    own[2] = 1 - int(arrived(meet, mine[0], workers))
     return own[2] == 0
 
 
@@ -147,35 +151,71 @@ def update(p: Array, q: Array, a: Array, rate: Array, team: Team) -> None:
     """The optimizer's step, or weight decay, for this worker's part of the parameters.
 
     `rate` is what differs from step to step: the learning rate, 1 − its product with the decay,
-    and Adam's η / (1 − β₁ᵗ) and 1 − β₂ᵗ. Both instructions share the parameters alike.
+    and Adam's η / (1 − β₁ᵗ) and 1 − β₂ᵗ.
     """
-    worker, workers, size = team[0], team[1], p[5]
-    lo, hi = share(worker, workers, size, LINE)
+    rows, step = p[2], p[3]
+    param = part(a, p[1], rows, step, team)
     if p[0] == DECAY:
-        first = max(lo, p[2])
-        scale(part(a, p[1], first, max(first, min(hi, p[3]))), rate[1])
+        scale(param, rate[1])
         return
-    param, grad = part(a, p[1], lo, hi), part(a, p[2], lo, hi)
-    one, two = part(a, p[3], lo, hi), part(a, p[4], lo, hi)
-    if p[6] == SGD:
+    grad = part(a, p[4], rows, step, team)
+    one, two = part(a, p[5], rows, step, team), part(a, p[6], rows, step, team)
+    if p[7] == SGD:
         descend(param, grad, rate[0])
-    elif p[6] == MOMENTUM:
+    elif p[7] == MOMENTUM:
         momentum_kernel(rate[0], q[0], param, grad, one)
-    elif p[6] == NESTEROV:
+    elif p[7] == NESTEROV:
         nesterov_kernel(rate[0], q[0], param, grad, one)
-    elif p[6] == ADAGRAD:
+    elif p[7] == ADAGRAD:
         adagrad_kernel(rate[0], q[0], param, grad, one)
-    elif p[6] == RMSPROP:
+    elif p[7] == RMSPROP:
         rmsprop_kernel(rate[0], q[0], q[1], param, grad, one)
-    elif p[6] == ADADELTA:
+    elif p[7] == ADADELTA:
         adadelta_kernel(rate[0], q[0], q[1], param, grad, one, two)
     else:
         adam_kernel(rate[2], q[0], q[1], rate[3], q[2], param, grad, one, two)
 
 
 @compiled
-def walk(  # noqa: C901, PLR0912  (a table of what there is to do)
+def follow(
     worker: int,
+    workers: int,
+    p: Array,
+    q: Array,
+    meet: Array,
+    a: Array,
+    sources: Sources,
+    labels: Labels,
+    scratch: Scratch,
+    rows: Array,
+    rate: Array,
+    results: Array,
+    outputs: Array,
+) -> None:
+    """What one worker does for one instruction."""
+    lo, hi = share(worker, workers, len(rows), HEIGHT)
+    team = (worker, workers, lo, hi)
+    if p[0] == CHECK:
+        check(p, a, meet, team)
+    elif p[0] == TOTAL:
+        total_loss(scratch[1], len(rows), meet, results, team)
+    elif p[0] >= DECAY:
+        update(p, q, a, rate, team)
+    elif p[0] == GATHER:
+        gather_rows(p, q, a, sources, rows, team)
+    elif p[0] <= ACTIVATE_BACK:
+        entrywise(p, q, a, scratch, labels, rows, outputs, team)
+    elif p[0] <= WEIGHT_SUMS:
+        sums(p, a, len(rows), team)
+    elif p[0] <= TRANSPOSE:
+        arrange(p, a, len(rows), team)
+    else:
+        normalized(p, q, a, scratch[0], len(rows), team)
+
+
+@compiled
+def walk(
+    mine: tuple[int, int],
     meet: Array,
     program: Array,
     numbers: Array,
@@ -191,41 +231,31 @@ def walk(  # noqa: C901, PLR0912  (a table of what there is to do)
 ) -> bool:
     """What `run` does, on arrays whose users nobody counts."""
     workers = len(meet) // (3 * LINE)
-    own = meet[(2 * workers + worker) * LINE :]
+    own = meet[(2 * workers + mine[0]) * LINE :]
     for done in range(own[0], (len(order) + batch - 1) // batch):
         rows = order[done * batch : (done + 1) * batch]
-        lo, hi = share(worker, workers, len(rows), HEIGHT)
-        team = (worker, workers, lo, hi)
         for at in range(own[1], len(program)):
             p, q = program[at], numbers[at]
             if p[0] == MEET:
-                if not met(meet, own, worker, workers):
+                if not met(meet, own, mine, workers):
                     own[1] = at
                     return False
             elif p[0] == STOP:
                 if stopped(meet, workers):
                     return True
-            elif p[0] == CHECK:
-                check(p, a, scratch[1], len(rows), meet, results[done:], team)
-            elif p[0] >= DECAY:
-                update(p, q, a, rates[done], team)
-            elif p[0] == GATHER:
-                gather_rows(p, q, a, sources, rows, team)
-            elif p[0] <= ACTIVATE_BACK:
-                entrywise(p, q, a, scratch, labels, rows, outputs[done * batch :], team)
-            elif p[0] <= WEIGHT_SUMS:
-                sums(p, a, len(rows), team)
-            elif p[0] <= TRANSPOSE:
-                arrange(p, a, len(rows), team)
             else:
-                normalized(p, q, a, scratch[0], len(rows), team)
+                for worker in range(mine[0], mine[1]):
+                    follow(
+                        *(worker, workers, p, q, meet, a, sources, labels, scratch, rows),
+                        *(rates[done], results[done:], outputs[done * batch :]),
+                    )
         own[0], own[1] = done + 1, 0
     return True
 
 
 @compiled
 def run(
-    worker: int,
+    mine: tuple[int, int],
     meet: Array,
     program: Array,
     numbers: Array,
@@ -241,11 +271,12 @@ def run(
 ) -> bool:
     """Walk through the program for each batch of `order`; False: call again, others are late.
 
+    `mine` are the workers first … last − 1 whose part this thread does: one of them, or all.
     `meet` has three lines for each worker: its arrivals, whether it met what is not finite, and
     where it stands: steps done, the next instruction, whether it has announced its arrival.
     """
     return walk(
-        worker,
+        mine,
         unowned(meet),
         unowned(program),
         unowned(numbers),

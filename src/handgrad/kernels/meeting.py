@@ -24,7 +24,7 @@ from handgrad.kernels.jit import compiled
 
 intrinsic: Any = numba_intrinsic
 LINE = 8  # int64 numbers of a cache line
-PATIENCE = 20_000  # looks before others may have the processor: some 10 µs
+PATIENCE = 200_000  # looks before others may have the processor: some 25 µs to 0.1 ms
 
 
 @intrinsic

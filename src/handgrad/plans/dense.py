@@ -24,13 +24,13 @@ from handgrad.optimizers import Adam, Optimizer
 from handgrad.plans.buffers import aligned_zeros
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
+from handgrad.plans.pace import Pace
 from handgrad.plans.workers import StoppedError, Workers
-from handgrad.threads import deterministic, thread_count
+from handgrad.threads import allowed, deterministic, thread_count
 
-# Operations that are worth a second worker, and each one after it. One worker does a step of
-# 784-100-10 (50 million) in 0.2 ms, and two in no less: they meet ten times, and on a busy machine
-# one waits for the other's turn at the processor each time.
-ALONE = 250_000_000
+# Operations that are worth a second worker, and each one after it: 0.1 ms of one.
+ALONE = 20_000_000
+PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
 POLITE = 100  # times that a worker asks again before it sleeps
 NAP = 2e-5  # seconds of sleep
 
@@ -49,7 +49,7 @@ def dense_plan(
     layers = chain(network)
     if layers is None or type(loss) not in LOSSES or type(optimizer) not in RULES:
         return None
-    workers = Workers(worker_count(network, count))
+    workers = Workers(worker_count(network, count), at_once=allowed())
     return DensePlan(network, layers, loss, optimizer, count, workers)
 
 
@@ -124,6 +124,7 @@ class DensePlan:
             for name, place in layout.params.items()
             for array in [network.params[name]]
         ]
+        self.pace = Pace(together=1 < workers.count <= workers.at_once)
         self.decays: tuple[bool, bool] | None = None
 
     def _lay_out(self, layers: Sequence[tuple[str, Layer]], loss: Loss) -> None:
@@ -166,13 +167,14 @@ class DensePlan:
         for number, (operands, options) in enumerate(rows):
             self.program[number, : len(operands)] = operands
             self.numbers[number, : len(options)] = options
-        self.updating = [row[0][0] for row in rows].index(dense_program.UPDATE)
+        kinds = self.program[:, 0]
+        self.updating = kinds == dense_program.UPDATE
 
     def _rates(self, scales: Sequence[float]) -> Array:
         """What the optimizer's steps differ in: see `dense_step.update`."""
         optimizer, rates = self.optimizer, np.ones((len(scales), 4))
         options = rule_options(optimizer)
-        self.numbers[self.updating, : len(options)] = options
+        self.numbers[self.updating, : len(options)] = options  # of every parameter
         for number, scale in enumerate(scales):
             rate = optimizer.learning_rate * scale
             rates[number, 0] = rate
@@ -204,21 +206,25 @@ class DensePlan:
 
         failed: list[int] = []
 
-        def task(worker: int) -> None:
+        def work(first: int, last: int) -> None:
             late = 0
             try:
                 while not dense_step.run(
-                    *(worker, self.meet, self.program, self.numbers, self.flat),
+                    *((first, last), self.meet, self.program, self.numbers, self.flat),
                     *(data.sources, data.labels, self.scratch, order, self.count),
                     *(rates, results, kept),
                 ):
                     late += 1
                     let_others_run(late, failed)
             except BaseException:
-                failed.append(worker)
+                failed.append(first)
                 raise
 
-        self.workers.run(task)
+        with self.pace.measured(len(scales)) as together:
+            if together:
+                self.workers.run(lambda worker: work(worker, worker + 1))
+            else:
+                work(0, self.workers.count)
         done = int(self.meet[2 * LINE * self.workers.count])
         self._hand_back(done)
         return Steps(results[:done].tolist(), kept if outputs else None)

@@ -240,23 +240,33 @@ class Layout:
     def program(self, decayed: Sequence[Place], rule: int) -> list[Instruction]:
         """All instructions of a step, in their order."""
         meet: Instruction = ([dense_program.MEET], [])
-        first, size = self.first, self.learned
         decay: list[Instruction] = [
-            ([dense_program.DECAY, first, at, at + w.rows * w.step, 0, size], [])
-            for w in decayed
-            for at in [w.start - first]
+            ([dense_program.DECAY, w.start, w.rows, w.step], []) for w in decayed
         ]
-        update: Instruction = (
-            [dense_program.UPDATE, *range(first, self.first + 4 * size, size), size, rule],
-            [],
-        )
+        checks: list[Instruction] = []
+        updates: list[Instruction] = []
+        for w in self.updated():
+            grad, one, two = (w.start + self.learned * number for number in (1, 2, 3))
+            checks.append(([dense_program.CHECK, grad, w.rows, w.step], []))
+            at = [w.start, w.rows, w.step, grad, one, two, rule]
+            updates.append(([dense_program.UPDATE, *at], []))
         return [
             *(self.forward[:1] + self.turned + self.forward[1:-1]),
             *([meet] if self.turned else []),
             self.forward[-1],
             *(instruction for part in reversed(self.back) for instruction in part),
             *(meet, *self.sums),
-            *(meet, ([dense_program.CHECK, first + size, size], [])),
+            *(([dense_program.TOTAL], []), *checks),
             *(meet, ([dense_program.STOP], [])),
-            *(*decay, update, *self.after, meet),
+            *(*decay, *updates, *self.after, meet),
         ]
+
+    def updated(self) -> list[Place]:
+        """What the optimizer walks over: matrix by matrix, so that each worker has its own rows.
+
+        They are the rows whose gradients it summed itself, and of the first layer the weights
+        that it will use itself: they stay in its cache. One worker takes everything at once.
+        """
+        if self.workers == 1:
+            return [Place(self.first, 1, self.learned)]
+        return list(self.params.values())

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from handgrad.checks import HandgradError
+from handgrad.threads import core, move_away
+
+NOWHERE = -2
 
 
 class Workers:
@@ -50,6 +53,7 @@ class Workers:
             return
         self._start()
         self._task, self._errors = task, []
+        self.cores[0] = core()
         for gate in self._gates:
             gate.release()
         self._work(0)
@@ -87,6 +91,7 @@ class Workers:
         self._process = os.getpid()
         self._barrier = threading.Barrier(self.count)
         self._done = threading.Semaphore(0)
+        self.cores = [NOWHERE] * self.count  # that the workers were on when they began
         self._seats = threading.Semaphore(self.at_once)
         self._gates = [threading.Semaphore(0) for _ in range(self.count - 1)]
         self._threads = [
@@ -99,6 +104,8 @@ class Workers:
     def _loop(self, number: int) -> None:
         while True:
             self._gates[number - 1].acquire()
+            move_away(self.cores[:number])
+            self.cores[number] = core()
             self._work(number)
             self._done.release()
 

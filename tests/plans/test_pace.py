@@ -1,0 +1,88 @@
+"""Whether to work together: what was faster, tried again now and then."""
+
+import numpy as np
+import pytest
+
+from handgrad import Adam, Network, SoftmaxCrossEntropy
+from handgrad.checks import Array
+from handgrad.layers import Affine, BatchNorm, Relu
+from handgrad.plans import DensePlan, Workers, examples, pace
+from handgrad.plans.dense_kinds import chain
+from handgrad.plans.pace import Pace
+
+
+class Clock:
+    """A clock that shows what the test wants."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    own = Clock()
+    monkeypatch.setattr(pace, "time", own)
+    return own
+
+
+def choices(own: Pace, clock: Clock, together: float, alone: float, runs: int) -> list[bool]:
+    """What it chooses in so many runs of ten steps that take so long."""
+    found: list[bool] = []
+    for _ in range(runs):
+        with own.measured(10) as chosen:
+            found.append(chosen)
+            clock.now += together if chosen else alone
+    return found
+
+
+def test_both_are_tried_and_the_faster_one_stays(clock: Clock) -> None:
+    for faster in (True, False):
+        own = Pace(together=True)
+        came = choices(own, clock, 1 if faster else 5, 5 if faster else 1, 20)
+        assert came[:4] == [True, False, True, False]
+        assert came[4:] == [faster] * 16
+
+
+def test_a_long_first_run_decides_nothing(clock: Clock) -> None:
+    own = Pace(together=True)
+    assert choices(own, clock, 1000, 2, 1) == [True]
+    assert choices(own, clock, 1, 2, 9)[-5:] == [True] * 5
+
+
+def test_the_slower_one_is_tried_again(clock: Clock) -> None:
+    own = Pace(together=True)
+    came = choices(own, clock, 5, 1, 2 * pace.AGAIN)
+    assert [run for run, chosen in enumerate(came) if chosen] == [0, 2, 31, 63]
+    came = choices(own, clock, 0.5, 1, 2 * pace.AGAIN)  # the other program has ended
+    assert came.count(True) == pace.AGAIN  # from the next trial on, but for one more of the other
+
+
+def test_a_slow_spell_is_noticed(clock: Clock) -> None:
+    own = Pace(together=True)
+    choices(own, clock, 1, 2, 10)
+    assert choices(own, clock, 50, 2, 10) == [True] * pace.KEPT + [False] * 7
+
+
+def test_without_a_choice_there_is_none(clock: Clock) -> None:
+    assert choices(Pace(together=False), clock, 1, 1, 100) == [False] * 100
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_bits_are_the_same_either_way(workers: int) -> None:
+    rng = np.random.default_rng(3)
+    x, labels = rng.normal(size=(41, 300)), rng.integers(0, 4, 41)
+    bits: list[dict[str, Array]] = []
+    for together in (True, False):
+        layers = [Affine(50), BatchNorm(), Relu(), Affine(4)]
+        network = Network(layers, 300, seed=5)
+        found = chain(network)
+        assert found is not None
+        plan = DensePlan(network, found, SoftmaxCrossEntropy(), Adam(), 20, Workers(workers))
+        plan.pace = Pace(together=together)
+        plan.run(examples(network, x, labels, None), np.arange(41), [1.0] * 3, outputs=False)
+        bits.append(dict(network.params) | dict(network.state))
+    for name, array in bits[0].items():
+        assert np.array_equal(array, bits[1][name]), name

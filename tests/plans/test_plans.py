@@ -22,6 +22,7 @@ from handgrad import (
     Gelu,
     GlobalAveragePool,
     HalfSquaredError,
+    Hinge,
     Layer,
     LayerNorm,
     MaxPool2d,
@@ -34,16 +35,19 @@ from handgrad import (
     Standardize,
 )
 from handgrad.backend import use
+from handgrad.checks import InvalidValueError
 from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
-from handgrad.plans import Plan, Workers
-from handgrad.plans.stages import LayerStage
+from handgrad.plans import Plan, Workers, training_plan
+from handgrad.plans.plain import LayerStage
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
 
-def check_plan(network: Network, rows: int, *, workers: int = 2, seed: int = 0) -> Plan:
-    """Compare a step and a prediction with the reference; every row of a larger plan too."""
+def check_plan(
+    network: Network, rows: int, *, workers: int = 2, seed: int = 0, at_once: int | None = None
+) -> Plan:
+    """Compare a step and predictions with the reference; every row of a larger plan too."""
     rng = np.random.default_rng(seed)
     for name in network.params:
         network.params[name] = rng.normal(size=network.params[name].shape) * 0.3
@@ -53,13 +57,15 @@ def check_plan(network: Network, rows: int, *, workers: int = 2, seed: int = 0) 
     else:
         labels = rng.normal(size=(rows, *network.output_shape)).astype(network.dtype)
         loss = HalfSquaredError()
-    plan = Plan(network, rows + 2, Workers(workers))
+    plan = Plan(network, rows + 2, Workers(workers), at_once=at_once)
     for _ in range(2):  # the second step meets what the first one left in the buffers
         compare_step(network, plan, loss, x, labels)
     tolerance = TOLERANCE[network.dtype.name]
-    predicted = plan.forward(x, training=False)
+    predictor = Plan(network, rows, Workers(workers), training=False, at_once=at_once)
     with use("reference"):
-        check_equal(predicted, network.forward(x)[0], tolerance, "predicting")
+        expected = network.forward(x)[0]
+    for each in (plan, predictor, predictor):  # the last one has its weights from before
+        check_equal(each.forward(x, training=False), expected, tolerance, "predicting")
     return plan
 
 
@@ -213,6 +219,58 @@ def test_every_kernel_size(kernel: int) -> None:
 def test_batches_smaller_than_the_workers(rows: int) -> None:
     network = Network([Conv2d(4, 3), BatchNorm(), Relu(), Flatten(), Affine(3)], (2, 8, 8))
     check_plan(network, rows, workers=3)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("name", ["conv", "conv conv pool", "five by five", "dropout"])
+def test_in_several_passes(name: str, at_once: int) -> None:
+    layers, shape = NETWORKS[name]
+    for rows, workers in ((11, 1), (11, 2), (7, 3), (1, 2)):
+        network = Network(layers(), shape, dtype="float64", seed=rows)
+        plan = check_plan(network, rows, workers=workers, at_once=at_once)
+        if at_once * workers < rows:
+            assert plan.input.count == (
+                at_once * workers if len(plan.input_shape) > 1 else rows + 2
+            )
+
+
+def test_passes_need_a_loss_of_rows() -> None:
+    network = Network([Conv2d(4, 3), Flatten(), Affine(3)], (2, 8, 8))
+    plan, labels = Plan(network, 8, Workers(2), at_once=2), np.arange(8) % 3
+    with pytest.raises(InvalidValueError, match="several passes need a loss of rows, not Hinge"):
+        plan.step(np.zeros((8, 2, 8, 8), np.float32), Hinge(), labels=labels)
+    whole, parts = (training_plan(network, 9000, loss) for loss in (Hinge(), SoftmaxCrossEntropy()))
+    assert whole is not None
+    assert parts is not None
+    assert parts.at_once < whole.at_once == -(-9000 // whole.context.workers.count)
+
+
+def test_layers_that_wait_take_all_examples_at_once() -> None:
+    for layers in ([Conv2d(4, 3), BatchNorm(), Flatten()], [Conv2d(4, 3), Gelu(), Flatten()]):
+        network = Network([*layers, Affine(3)], (2, 8, 8), dtype="float64")
+        assert check_plan(network, 8, at_once=2).at_once == 5
+
+
+def test_changed_parameters_are_loaded_again() -> None:
+    network = Network([Conv2d(4, 3, padding=1), Flatten(), Affine(3)], (2, 8, 8), dtype="float64")
+    plan = Plan(network, 4, Workers(2), training=False)
+    x = np.random.default_rng(0).normal(size=(4, 2, 8, 8))
+    loads: list[int] = []
+    load = plan.stages[0].load
+
+    def counted(worker: int, *, training: bool) -> None:
+        loads.append(worker)
+        load(worker, training=training)
+
+    plan.stages[0].load = counted
+    for name in network.params:
+        for place in (0, -1):
+            network.params[name].reshape(-1)[place] += 1
+            for _ in range(2):
+                with use("reference"):
+                    expected = network.forward(x)[0]
+                check_equal(plan.forward(x, training=False), expected, 1e-12, name)
+    assert len(loads) == 2 * 2 * len(network.params)
 
 
 def test_a_frozen_batch_norm_uses_its_running_statistics() -> None:

@@ -182,11 +182,12 @@ def check_gradients(dtype: Any, *, pooled: bool, wide: bool, lanes: int | None =
     per_image = -(-height // 4) * -(-width // 4)
     planes = (BLOCK * per_image * channels + 5, BLOCK * per_image * filters + 5)
     total = np.random.default_rng(4).normal(size=(2, 36 * channels * filters)).astype(dtype)
-    for worker, (lo, hi) in enumerate(((LO, HI), (0, LO))):  # the first has two blocks
+    # The first worker has two blocks in a pass, and then a pass that adds to the one before.
+    for worker, lo, hi, fresh in ((0, LO, HI, True), (0, 0, LO, False), (1, 2, 3, True)):
         room = np.random.default_rng(5).normal(size=36 * sum(planes)).astype(dtype)
         winograd_gradients.winograd_position_sums(
             *(lo, hi, BLOCK, x.flat, (x.first + 4 * (x.row + x.pixel), *x.at[1:]), channels),
-            *(dy.flat, dy.at, size, winner, room, planes, total[worker]),
+            *(dy.flat, dy.at, size, winner, room, planes, total[worker], fresh),
         )
     c, f = channels - 1, filters - 1
     out = np.full(f * c * 9, 7, dtype)
@@ -197,7 +198,7 @@ def check_gradients(dtype: Any, *, pooled: bool, wide: bool, lanes: int | None =
     for k in range(3):
         for r in range(3):
             part = seen[:, k : k + height, r : r + width]
-            products = np.einsum("nijc,nijf->fc", part, full)
+            products = np.einsum("n,nijc,nijf->fc", [1, 1, 2, 1], part, full)
             wanted[:, 1:, k, r] = products[:f, 1:c]
     check_close(out.reshape(wanted.shape), wanted, dtype)
 

@@ -281,3 +281,12 @@ def unflatten(lo: int, hi: int, y: Array, y_at: Four, size: Three, x: Array, x_a
             features = (y_at[0] + n * y_at[1] + i * width, size[0] * size[1])
             image = (x_at[0] + n * x_at[1] + i * x_at[2], x_at[3])
             transpose((0, channels), (0, width), y, features, x, image)
+
+
+@compiled
+def same(one: Array, other: Array) -> bool:
+    """Whether two flat arrays hold the same numbers; NaN is like nothing."""
+    different = 0
+    for i in range(len(one)):
+        different += one[i] != other[i]
+    return different == 0

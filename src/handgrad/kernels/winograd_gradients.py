@@ -118,11 +118,13 @@ def winograd_position_sums(
     room: Array,
     planes: Two,
     total: Array,
+    fresh: bool,  # noqa: FBT001  (kernels take no keywords)
 ) -> None:
-    """total[p, c, f] = Σ over the tiles of images lo … hi − 1 of the transformed x times dy.
+    """total[p, c, f] += Σ over the tiles of images lo … hi − 1 of the transformed x times dy.
 
-    `room` is for the planes of a block's x and dy, of the sizes `planes`; the other arguments are
-    those of `gradient_tiles` and of `winograd.winograd_sums`.
+    `fresh` says that total's old values do not count, if there are images. `room` is for the
+    planes of a block's x and dy, of the sizes `planes`; the other arguments are those of
+    `gradient_tiles` and of `winograd.winograd_sums`.
     """
     per_tile = 2 if winner.size else 4
     lines, width, filters = -(-size[0] // per_tile), -(-size[1] // per_tile), size[2]
@@ -132,11 +134,11 @@ def winograd_position_sums(
         last = min(first + block, hi)
         tiles_in(first, last, x, x_at, (lines, width, channels), room, planes[0])
         gradient_tiles(first, last, dy, dy_at, size, winner, d_room, planes[1])
-        count, fresh = (last - first) * lines * width, first == lo
+        count, new = (last - first) * lines * width, fresh and first == lo
         if filters % (2 * tile_lanes(x)) == 0:
-            wide_gradients(count, sizes, room, planes[0], d_room, planes[1], total, fresh)
+            wide_gradients(count, sizes, room, planes[0], d_room, planes[1], total, new)
         else:
-            narrow_gradients(count, sizes, room, planes[0], d_room, planes[1], total, fresh)
+            narrow_gradients(count, sizes, room, planes[0], d_room, planes[1], total, new)
 
 
 @compiled

@@ -8,9 +8,11 @@ from handgrad.kernels.places import Four
 from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, RELU, position_sums, window_sums
 from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.plans.stages import Pair
 from handgrad.plans.weighted import WeightedStage, vectors_for
 
 EMPTY = np.zeros(0, np.uint8)
+PIECE = 16  # features that workers share: whole registers and cache lines
 
 
 class AffineStage(WeightedStage):
@@ -41,17 +43,33 @@ class AffineStage(WeightedStage):
             self.no_bias = aligned_zeros(dx.channels, dtype)
 
     def load(self, worker: int, *, training: bool) -> None:
-        params, inputs, outputs = self.context.params, self.input_shape[0], self.shape[0]
-        weight = params[f"{self.name}.weight"]
-        first, last = self.context.workers.share(worker, inputs)
+        self.load_forward(worker)
         if training and self.dx is not None:
+            weight, outputs = self.context.params[f"{self.name}.weight"], self.shape[0]
             weights, turned = (0, outputs), (0, self.dx.channels)
-            transpose((first, last), (0, outputs), weight.reshape(-1), weights, self.turned, turned)
+            transpose(
+                *(self.own(worker), (0, outputs), weight.reshape(-1), weights),
+                *(self.turned, turned),
+            )
+
+    def load_forward(self, worker: int) -> None:
+        """What the forward pass needs: this worker's part of it."""
+        params, inputs, outputs = self.context.params, self.input_shape[0], self.shape[0]
         if self.narrow:
+            first, last = self.own(worker)
             wide = self.wide_weight.reshape(inputs, self.columns)
-            wide[first:last, :outputs] = weight[first:last]
+            wide[first:last, :outputs] = params[f"{self.name}.weight"][first:last]
         if worker == 0 and self.has_bias:
             self.wide_bias[:outputs] = params[f"{self.name}.bias"]
+
+    def own(self, worker: int) -> Pair:
+        """The features first … last − 1 whose weights this worker transposes, and sums dweight."""
+        inputs = self.input_shape[0]
+        first, last = self.context.workers.share(worker, -(-inputs // PIECE))
+        return min(PIECE * first, inputs), min(PIECE * last, inputs)
+
+    def copied(self) -> list[str]:
+        return super().copied()[0 if self.narrow else 1 :]  # else the weights are used in place
 
     @property
     def weight(self) -> Array:
@@ -97,8 +115,7 @@ class AffineStage(WeightedStage):
         x, dy, rows = self.x, self.dy, self.context.rows
         inputs, columns = self.input_shape[0], self.columns
         vectors = vectors_for(columns, self.context.dtype)
-        first, last = self.context.workers.share(worker, -(-inputs // 8))
-        first, last = 8 * first, min(8 * last, inputs)
+        first, last = self.own(worker)
         for width in (8, 4, 1):
             end = last - (last - first) % width
             if end > first:

@@ -45,6 +45,7 @@ class Buffer:
         pad_channels: whether the channels are padded to whole registers.
 
     Attributes:
+        count: as given.
         flat: the numbers.
         at: where positions lie: start, steps to the next image, row and position.
         row, pixel: steps to the next row and pixel of the buffer itself, border included.
@@ -60,7 +61,7 @@ class Buffer:
         step: tuple[int, int] = (1, 1),
         pad_channels: bool = True,
     ) -> None:
-        self.shape = shape
+        self.count, self.shape = count, shape
         channels, height, width = shape
         before, after = border
         self.channels = padded(channels, dtype) if pad_channels else channels

@@ -1,11 +1,15 @@
 """Which networks get a plan, with how many workers, and the plans that predict."""
 
 import threading
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from handgrad.checks import Array
 from handgrad.layers import Affine, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.losses import Loss
 from handgrad.network import Network
+from handgrad.plans.buffers import padded
+from handgrad.plans.dense_kinds import LOSSES
 from handgrad.plans.plan import Plan
 from handgrad.plans.workers import Workers
 from handgrad.threads import allowed, deterministic, thread_count
@@ -13,9 +17,10 @@ from handgrad.threads import allowed, deterministic, thread_count
 SMALL = 500_000  # operations of a step below which buffers cost more than they save
 PARTS = 4  # of every sum, where results must not depend on the number of threads
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
+NEAR = 3_200_000  # bytes of activations: about a core's second cache, or two
 ALONE = (Affine, Conv2d, Flatten, MaxPool2d, Relu)  # layers whose stages do not wait
 
-_predictors: WeakKeyDictionary[Network, tuple[Plan, threading.Lock]] = WeakKeyDictionary()
+_predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
 _making = threading.Lock()
 
 
@@ -33,28 +38,49 @@ def workers_for(network: Network, operations: int) -> Workers:
     return Workers(PARTS, at_once=allowed()) if deterministic() else Workers(thread_count())
 
 
-def training_plan(network: Network, batch_size: int) -> Plan | None:
+def images_at_once(network: Network) -> int:
+    """How many images a worker takes at a time, so that what it computes of them stays near."""
+    shapes = [layer.output_shape for layer in network.layers]
+    numbers = sum(padded(s[0], network.dtype) * s[1] * s[2] for s in shapes if len(s) > 1)
+    return max(1, NEAR // max(numbers * network.dtype.itemsize, 1))
+
+
+def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
     """A plan for training steps, or None where layer by layer is as good."""
     operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
     if operations < SMALL:
         return None
-    return Plan(network, batch_size, workers_for(network, operations))
+    at_once = images_at_once(network) if type(loss) in LOSSES else None
+    return Plan(network, batch_size, workers_for(network, operations), at_once=at_once)
+
+
+class Predictor(NamedTuple):
+    """A network's plan for predictions."""
+
+    plan: Plan
+    turn: threading.Lock  # threads that share a network take turns
+    threads: tuple[int, bool]  # what was asked for when it was made
 
 
 def predict(network: Network, x: Array, batch_size: int) -> Array | None:
     """The outputs of one batch of at most `batch_size` rows, or None where a plan does not pay.
 
-    The plan is kept with the network; threads that share a network take turns.
+    The plan is kept with the network.
     """
-    flops = network.body.flops()
-    if batch_size * flops < SMALL:
-        return None
     with _making:
-        plan, turn = _predictors.get(network, (None, threading.Lock()))
-        count = max(batch_size, 0 if plan is None else plan.context.count)
-        workers = workers_for(network, count * flops)
-        if plan is None or plan.context.count < count or plan.context.workers != workers:
-            plan = Plan(network, count, workers, training=False)
-            _predictors[network] = plan, turn
-    with turn:
-        return plan.forward(x, training=False)
+        kept, threads = _predictors.get(network), (allowed(), deterministic())
+        if kept is None or kept.plan.context.count < batch_size or kept.threads != threads:
+            flops = network.body.flops()
+            if batch_size * flops < SMALL:
+                return None
+            kept = Predictor(predicting_plan(network, batch_size, flops), threading.Lock(), threads)
+            _predictors[network] = kept
+    with kept.turn:
+        return kept.plan.forward(x, training=False)
+
+
+def predicting_plan(network: Network, batch_size: int, flops: int) -> Plan:
+    """A plan for batches of up to so many rows."""
+    workers = workers_for(network, batch_size * flops)
+    at_once = images_at_once(network)
+    return Plan(network, batch_size, workers, training=False, at_once=at_once)

@@ -84,9 +84,7 @@ class ConvStage(WeightedStage):
         self.bias, self.no_bias = (aligned_zeros(b.channels, dtype) for b in (y, x))
         self.winner = NOBODY
         if self.pooled:
-            self.winner = np.zeros(
-                self.context.count * self.shape[1] * self.shape[2] * y.channels, np.uint8
-            )
+            self.winner = np.zeros(y.count * self.shape[1] * self.shape[2] * y.channels, np.uint8)
         self.learns = dy is not None
         if self.learns:
             self.dbias = self.partial(y.channels)
@@ -103,8 +101,7 @@ class ConvStage(WeightedStage):
             self.turned = aligned_zeros(self.numbers, dtype)
             if self.pooled:
                 border, step = self.sums_border, self.stride
-                count = self.context.count
-                self.d_sums = Buffer(count, self.sums_shape, dtype, border=border, step=step)
+                self.d_sums = Buffer(self.y.count, self.sums_shape, dtype, border=border, step=step)
             self.dy_at, self.dy_window = windows_of(
                 self.d_sums, self.kernel, self.back, dilation=self.dilation
             )
@@ -195,7 +192,8 @@ class ConvStage(WeightedStage):
 
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
         """This worker's part of dweight, over the positions that won or over all."""
-        self.dweight[worker] = 0
+        if self.context.passes[worker].fresh:
+            self.dweight[worker] = 0
         if self.by_winners:
             self.winners_gradient(worker, lo, hi)
             return

@@ -5,8 +5,6 @@ network's parameters are copied in before a run of steps and out after it, so th
 ever; the optimizer's slots are views of what the plan computes with.
 """
 
-import os
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,14 +23,13 @@ from handgrad.plans.buffers import aligned_zeros
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
 from handgrad.plans.pace import Pace
-from handgrad.plans.workers import StoppedError, Workers
+from handgrad.plans.workers import Workers, let_others_run
 from handgrad.threads import allowed, deterministic, thread_count
 
 # Operations that are worth a second worker, and each one after it: 0.1 ms of one.
 ALONE = 20_000_000
+POLITE = 100  # times that a worker asks again before it sleeps: steps are short
 PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
-POLITE = 100  # times that a worker asks again before it sleeps
-NAP = 2e-5  # seconds of sleep
 
 
 class Steps(NamedTuple):
@@ -62,25 +59,6 @@ def worker_count(network: Network, count: int) -> int:
         return 1
     operations = 3 * count * network.body.flops()
     return min(thread_count(), 1 + operations // ALONE, 1 + count // (2 * HEIGHT))
-
-
-def let_others_run(late: int, failed: Sequence[int]) -> None:
-    """Give the processor away, the `late`th time in a row, because another worker has not come.
-
-    Usually it comes at once. If not, another program may have its processor core: then a worker
-    that sleeps leaves its own core to it. But who sleeps comes late himself, so not too soon.
-
-    Raises:
-        StoppedError: the other has failed, and will not come.
-    """
-    if failed:
-        raise StoppedError
-    if late > POLITE:
-        time.sleep(NAP)
-    elif hasattr(os, "sched_yield"):
-        os.sched_yield()
-    else:
-        time.sleep(0)
 
 
 class DensePlan:
@@ -215,7 +193,7 @@ class DensePlan:
                     *(rates, results, kept),
                 ):
                     late += 1
-                    let_others_run(late, failed)
+                    let_others_run(late, failed, polite=POLITE)
             except BaseException:
                 failed.append(first)
                 raise

@@ -1,6 +1,6 @@
 """Which trainings the plan of dense networks is for, and their data as its kernels take them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,19 +55,40 @@ class Examples(NamedTuple):
     labels: tuple[Array, Array, Array]  # classes, targets, weights
 
 
-def examples(network: Network, x: Array, labels: Array, weights: Array | None) -> Examples:
-    """A whole training set as the kernels take it; copied where it has another form."""
-    dtype = network.dtype
-    known = x.dtype.isnative and x.dtype.name in SOURCES
-    flat = np.ascontiguousarray(x, x.dtype if known else dtype).ravel()
-    one, two, three = (flat if flat.dtype == name else np.zeros(0, name) for name in SOURCES)
+class RowLoss(NamedTuple):
+    """A loss that is a sum over rows, as `dense_losses.loss_rows` takes it."""
+
+    which: int
+    smoothing: float
+    labels: tuple[Array, Array, Array]  # classes, targets, weights
+
+
+def row_loss(loss: Loss, labels: Array, weights: Array | None, dtype: Any) -> RowLoss | None:
+    """A loss of so many rows in that form; None where it is of another kind."""
+    if type(loss) not in LOSSES:
+        return None
+    smoothing = getattr(loss, "label_smoothing", 0.0)
+    return RowLoss(LOSSES[type(loss)], smoothing, forms_of(labels, weights, dtype))
+
+
+def forms_of(labels: Array, weights: Array | None, dtype: Any) -> tuple[Array, Array, Array]:
+    """Labels as the kernels take them: classes or targets, and weights; what is not is empty."""
     classes, targets = np.zeros(0, np.int64), np.zeros((0, 0), dtype)
     if labels.ndim == 1 and labels.dtype.kind in "iu":
         classes = np.ascontiguousarray(labels, np.int64)
     else:
         targets = np.ascontiguousarray(labels, dtype).reshape(len(labels), -1)
     weight = np.zeros(0, dtype) if weights is None else np.ascontiguousarray(weights, dtype)
-    return Examples((one, two, three), (classes, targets, weight))
+    return classes, targets, weight
+
+
+def examples(network: Network, x: Array, labels: Array, weights: Array | None) -> Examples:
+    """A whole training set as the kernels take it; copied where it has another form."""
+    dtype = network.dtype
+    known = x.dtype.isnative and x.dtype.name in SOURCES
+    flat = np.ascontiguousarray(x, x.dtype if known else dtype).ravel()
+    one, two, three = (flat if flat.dtype == name else np.zeros(0, name) for name in SOURCES)
+    return Examples((one, two, three), forms_of(labels, weights, dtype))
 
 
 def chain(network: Network) -> list[tuple[str, Layer]] | None:

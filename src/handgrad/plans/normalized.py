@@ -17,6 +17,7 @@ class BatchNormStage(Stage):
     """
 
     whole_channels = True
+    waits = True
 
     def __init__(self, context: Context, layer: Layer, name: str) -> None:
         super().__init__(context, layer, name)

@@ -1,32 +1,21 @@
 """A plan: one network's whole step, compiled, on buffers that are kept from step to step."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from handgrad.checks import Array
-from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
-from handgrad.layers.base import Layer
+import numpy as np
+
+from handgrad.checks import Array, InvalidValueError
+from handgrad.kernels.dense_losses import loss_rows
+from handgrad.kernels.images import same
 from handgrad.losses import Loss
 from handgrad.network import Network
-from handgrad.plans.affine import AffineStage
+from handgrad.plans.assembly import make_stages
 from handgrad.plans.buffers import Border, Buffer
-from handgrad.plans.convolution import ConvStage
-from handgrad.plans.normalized import BatchNormStage
-from handgrad.plans.stages import (
-    NONE,
-    Context,
-    DropoutStage,
-    FlattenStage,
-    LayerStage,
-    MaxPoolStage,
-    ReluStage,
-    RescaleStage,
-    Stage,
-    image_shape,
-    pair,
-)
+from handgrad.plans.dense_kinds import RowLoss, row_loss
+from handgrad.plans.plain import MaxPoolStage, ReluStage
+from handgrad.plans.stages import NONE, Context, Pass, Stage, image_shape
 from handgrad.plans.weighted import WeightedStage
-from handgrad.plans.winograd import WinogradStage
 from handgrad.plans.workers import Workers
 
 
@@ -43,44 +32,66 @@ class Plan:
     """A network's step for batches of up to `count` rows.
 
     Args:
-        network: what is computed; its parameters are read anew in each step.
+        network: what is computed; its parameters are read anew in each step, and for predictions
+            when they have changed.
         count: the largest batch.
         workers: who computes.
         training: whether there is a backward pass.
+        at_once: how many images each worker computes at a time, from the first stage to the last
+            and back; None: its whole share. Where workers wait for each other, always that.
     """
 
     def __init__(
-        self, network: Network, count: int, workers: Workers, *, training: bool = True
+        self,
+        network: Network,
+        count: int,
+        workers: Workers,
+        *,
+        training: bool = True,
+        at_once: int | None = None,
     ) -> None:
         # Not the network itself: a predicting plan lives as long as its network, not longer.
         self.input_shape, self.output_shape = network.input_shape, network.output_shape
         self.training = training
-        self.context = Context(workers, count, network.dtype, network.params, network.state)
-        self.stages = make_stages(self.context, network.layers)
+        self.share = -(-count // workers.count)
+        self.at_once = min(at_once or self.share, self.share)
+        self.context = Context(
+            workers, count, self.at_once, network.dtype, network.params, network.state
+        )
+        self.stages = make_stages(self.context, network.layers, training=training)
+        if len(self.output_shape) > 1 or any(stage.waits for stage in self.stages):
+            self.at_once = self.share
+        self.context.at_once = self.at_once
         self.learning: list[Stage] = []  # from the first with parameters on
-        self._connect(count)
+        self._connect()
+        self.losses, self.numbers = np.zeros(count), np.arange(count)  # of the rows
+        self.loaded: dict[str, Array] = {}  # copies of what was loaded, to know what has changed
 
-    def _connect(self, count: int) -> None:
+    def _connect(self) -> None:
         """Make the buffers: each as wide as its reader needs."""
-        dtype = self.context.dtype
+        dtype, count = self.context.dtype, self.context.count
+        workers = self.context.workers.count
+        images = min(self.at_once * workers, count)
         shape = image_shape(self.input_shape)
         whole = wants_whole_channels(self.stages)
         border = self.stages[0].x_border
-        x = Buffer(count, shape, dtype, border=border, pad_channels=whole.pop(0))
+        rows = images if self.stages[0].images else count
+        x = Buffer(rows, shape, dtype, border=border, pad_channels=whole.pop(0))
         self.input, dx = x, None
         readers = [*self.stages[1:], None]
         for stage, reader, padding in zip(self.stages, readers, whole, strict=True):
             learns = self.training and (dx is not None or bool(stage.layer.params))
             wide = learns or isinstance(stage, WeightedStage) or padding
             border = reader.x_border if reader is not None else NONE
+            rows = images if reader is not None and reader.images else count
             shared = learns and shares_buffer(stage, reader)
             if shared:
                 border = widest(border, stage.dy_border)
-            y = Buffer(count, stage.shape, dtype, border=border, pad_channels=wide)
+            y = Buffer(rows, stage.shape, dtype, border=border, pad_channels=wide)
             dy = None
             if learns:
                 border, step = stage.dy_border, stage.dy_step
-                dy = y if shared else Buffer(count, stage.shape, dtype, border=border, step=step)
+                dy = y if shared else Buffer(rows, stage.shape, dtype, border=border, step=step)
                 self.learning.append(stage)
             stage.connect(x, y, dy, dx)
             x, dx = y, dy
@@ -95,37 +106,60 @@ class Plan:
         """The outputs of a batch, (N, …): a copy."""
         rows = self._begin(x, training=training)
         workers = self.context.workers
+        changed = self._changed()
 
         def task(worker: int) -> None:
-            self._load(worker, training=training)
-            self._forward(worker, x, *workers.share(worker, rows), training=training)
+            if changed:
+                self._load(worker, training=training)
+            for each in self._passes(worker, rows):
+                self._forward(worker, x, each, training=training)
 
+        params = self.context.params
+        names = [name for stage in self.stages for name in stage.copied()] if changed else []
+        now = {name: params[name].flatten() for name in names}
         workers.run(task)
+        self.loaded = now or self.loaded
         return self._outputs(rows)
 
     def step(
         self, x: Array, loss: Loss, *, labels: Array, sample_weight: Array | None = None
     ) -> PlanResult:
-        """Forward, loss and backward of a batch, in training mode."""
-        rows = self._begin(x, training=True)
+        """Forward, loss and backward of a batch, in training mode.
+
+        Raises:
+            InvalidValueError: passes shorter than a worker's share, and a loss that is not of the
+                kind of `RowLoss`.
+        """
+        rows, self.loaded = self._begin(x, training=True), {}
         workers = self.context.workers
+        own = row_loss(loss, labels, sample_weight, self.context.dtype)
+        own = own if len(self.output_shape) == 1 else None
+        if own is None and self.at_once < self.share:
+            raise InvalidValueError(f"Plan: several passes need a loss of rows, not {loss}.")
         result: list[PlanResult] = []
 
         def task(worker: int) -> None:
-            lo, hi = workers.share(worker, rows)
             self._load(worker, training=True)
-            self._forward(worker, x, lo, hi, training=True)
-            workers.wait()
-            if worker == 0:
-                result.append(self._loss(rows, loss, labels, sample_weight))
-            workers.wait()
-            for stage in reversed(self.learning):
-                stage.backward(worker, lo, hi)
+            for each in self._passes(worker, rows):
+                self._forward(worker, x, each, training=True)
+                if own is not None:
+                    self._own_loss(own, each)
+                else:
+                    workers.wait()
+                    if worker == 0:
+                        result.append(self._loss(rows, loss, labels, sample_weight))
+                    workers.wait()
+                for stage in reversed(self.learning):
+                    stage.backward(worker, *self._rows(stage, worker))
             workers.wait()
             for stage in self.learning:
                 stage.gather(worker)
 
         workers.run(task)
+        if own is not None:
+            outputs, context = self._outputs(rows), self.context
+            value = float(self.losses[:rows].sum())
+            return PlanResult(value, outputs, context.grads, context.new_state)
         return result[0]
 
     def _begin(self, x: Array, *, training: bool) -> int:
@@ -135,15 +169,41 @@ class Plan:
             stage.prepare(training=training)
         return len(x)
 
+    def _changed(self) -> bool:
+        """Whether parameters are others than those that were loaded for a prediction."""
+        params = self.context.params
+        return not self.loaded or not all(
+            same(params[name].reshape(-1), kept) for name, kept in self.loaded.items()
+        )
+
     def _load(self, worker: int, *, training: bool) -> None:
         for stage in self.stages:
             stage.load(worker, training=training)
         self.context.workers.wait()
 
-    def _forward(self, worker: int, x: Array, lo: int, hi: int, *, training: bool) -> None:
-        self.input.view[lo:hi] = x[lo:hi].reshape(hi - lo, *image_shape(self.input_shape))
+    def _passes(self, worker: int, rows: int) -> Iterator[Pass]:
+        """This worker's examples, in passes of about the same length."""
+        context = self.context
+        lo, hi = context.workers.share(worker, rows)
+        count = max(1, -(-(hi - lo) // self.at_once))
+        place = worker * self.at_once
+        for number in range(count):
+            first, last = (lo + (hi - lo) * n // count for n in (number, number + 1))
+            shift = first - place if self.at_once < self.share else 0
+            context.passes[worker] = Pass(first, last, shift, number == 0)
+            yield context.passes[worker]
+
+    def _rows(self, stage: Stage, worker: int) -> tuple[int, int]:
+        """Where a stage finds the examples of the pass that a worker is in."""
+        lo, hi, shift, _ = self.context.passes[worker]
+        return (lo - shift, hi - shift) if stage.images else (lo, hi)
+
+    def _forward(self, worker: int, x: Array, each: Pass, *, training: bool) -> None:
+        lo, hi = self._rows(self.stages[0], worker)
+        part = x[each.lo : each.hi]
+        self.input.view[lo:hi] = part.reshape(hi - lo, *image_shape(self.input_shape))
         for stage in self.stages:
-            stage.forward(worker, lo, hi, training=training)
+            stage.forward(worker, *self._rows(stage, worker), training=training)
 
     def _outputs(self, rows: int) -> Array:
         return self.output.view[:rows].reshape(rows, *self.output_shape).copy()
@@ -157,6 +217,16 @@ class Plan:
         assert self.d_output is not None  # noqa: S101  (a training plan has it)
         self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
         return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
+
+    def _own_loss(self, own: RowLoss, each: Pass) -> None:
+        """The losses of a pass, and their gradients."""
+        y, d = self.output, self.d_output
+        assert d is not None  # noqa: S101  (a training plan has it)
+        loss_rows(
+            *(own.which, own.smoothing, y.flat.reshape(y.count, -1), d.flat.reshape(d.count, -1)),
+            *(self.output_shape[0], own.labels, self.numbers[: self.context.rows]),
+            *(each.lo, each.hi, self.losses),
+        )
 
 
 def shares_buffer(stage: Stage, reader: Stage | None) -> bool:
@@ -182,76 +252,3 @@ def wants_whole_channels(stages: Sequence[Stage]) -> list[bool]:
         passed_on = wanted[0] and isinstance(stage, (ReluStage, MaxPoolStage))
         wanted.insert(0, stage.whole_channels or passed_on)
     return wanted
-
-
-def make_stages(context: Context, layers: Sequence[Layer]) -> list[Stage]:
-    """A stage for each layer, with the layers that it can take in as well."""
-    stages: list[Stage] = []
-    remaining = list(layers)
-    while remaining:
-        layer = remaining.pop(0)
-        name = str(layer.name)
-        if type(layer) is Affine:
-            relu = follows(remaining, Relu)
-            stage: Stage = AffineStage(context, layer, name, relu=relu)
-            del remaining[: int(relu)]
-        elif type(layer) is Conv2d and layer.groups == 1:
-            stage, taken = make_convolution(context, layer, name, remaining)
-            del remaining[:taken]
-        else:
-            stage = make_plain_stage(context, layer, name)
-        share_mask(stage, stages)
-        stages.append(stage)
-    return stages
-
-
-def make_convolution(
-    context: Context, layer: Layer, name: str, remaining: Sequence[Layer]
-) -> tuple[Stage, int]:
-    """The stage of a convolution, and how many of the layers after it it does as well."""
-    kind = WinogradStage if WinogradStage.fits(context, layer) else ConvStage
-    relu = follows(remaining, Relu)
-    pool = remaining[1] if relu and len(remaining) > 1 and is_halving(remaining[1]) else None
-    return kind(context, layer, name, relu=relu, pool=pool), int(relu) + (pool is not None)
-
-
-def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
-    """Whether the next layer is of this kind."""
-    return bool(layers) and type(layers[0]) is kind
-
-
-def is_halving(layer: Layer) -> bool:
-    """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
-    if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
-        return False
-    options: Any = layer
-    return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
-
-
-def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
-    """Let a stage with weights mask its dx for the ReLU before it, if only a Flatten is between."""
-    source = before[-1] if before else None
-    if isinstance(source, FlattenStage):
-        source = before[-2] if len(before) > 1 else None
-    if isinstance(stage, WeightedStage) and isinstance(source, WeightedStage) and source.relu:
-        stage.masks_dx = source.dy_masked = True
-
-
-PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
-    Rescale: RescaleStage,
-    Relu: ReluStage,
-    BatchNorm: BatchNormStage,
-}
-
-
-def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
-    """A stage for a layer without weights of its own to sum over."""
-    kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
-    features = len(layer.input_shape) == 1
-    if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
-        kind = MaxPoolStage
-    elif type(layer) is Dropout and features:
-        kind = DropoutStage
-    elif type(layer) is Flatten and not features:
-        kind = FlattenStage
-    return kind(context, layer, name)

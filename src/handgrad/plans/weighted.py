@@ -54,6 +54,9 @@ class WeightedStage(Stage):
         self.relu, self.masks_dx, self.dy_masked = relu, False, False
         self.has_bias = f"{name}.bias" in context.params
 
+    def copied(self) -> list[str]:
+        return [f"{self.name}.weight", *([f"{self.name}.bias"] if self.has_bias else [])]
+
     def keeps_y(self) -> bool:
         return self.relu and not self.dy_masked
 
@@ -64,9 +67,10 @@ class WeightedStage(Stage):
             images.keep_positive(lo, hi, dy.flat, dy.at, y.flat, y.at, self.size, dy.flat, dy.at)
 
     def bias_gradient(self, worker: int, lo: int, hi: int) -> None:
-        """This worker's part of dbias."""
+        """This worker's part of dbias, added to that of its passes before."""
         if self.has_bias:
-            self.dbias[worker] = 0
+            if self.context.passes[worker].fresh:
+                self.dbias[worker] = 0
             images.channel_sums(lo, hi, self.dy.flat, self.dy.at, self.size, self.dbias[worker])
 
     def gather_bias(self) -> None:

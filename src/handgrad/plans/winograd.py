@@ -14,7 +14,7 @@ from handgrad.plans.convolution import ConvStage
 from handgrad.plans.stages import Context, Pair, image_shape, pair
 from handgrad.plans.weighted import windows_of
 
-FEW = 1  # row: transforming the weights takes longer than it saves
+FEW = 1  # row: transforming the weights in each step takes longer than it saves
 
 
 class WinogradStage(ConvStage):
@@ -24,7 +24,7 @@ class WinogradStage(ConvStage):
     reuses_x = True  # every position of dx is written once, after its mask was read
 
     @staticmethod
-    def fits(context: Context, layer: Layer) -> bool:
+    def fits(context: Context, layer: Layer, *, training: bool) -> bool:
         """Whether a layer is such a convolution, and has the channels and rows to be worth it."""
         options: Any = layer
         whole = lanes(context.dtype.itemsize) // 2
@@ -33,7 +33,7 @@ class WinogradStage(ConvStage):
             and pair(options.stride) == pair(options.dilation) == (1, 1)
             and max(options.placement.padding) <= 2
             and min(image_shape(layer.input_shape)[0], image_shape(layer.output_shape)[0]) >= whole
-            and context.count > FEW
+            and (context.count > FEW or not training)
         )
 
     def borders(self) -> None:
@@ -84,7 +84,7 @@ class WinogradStage(ConvStage):
         """
         each = tiles[0] * tiles[1]
         width = winograd.tile_width(filters, lanes(self.context.dtype.itemsize))
-        most = max(1, min(self.context.count, 100 // each))
+        most = max(1, min(self.context.at_once, 100 // each))
         waste = {b: -(-b * each // width) * width / (b * each) for b in range(1, most + 1)}
         block = min(waste, key=lambda b: (waste[b] > 1.1 * min(waste.values()), b * each < 24, b))
         count = -(-block * each // width) * width
@@ -131,13 +131,13 @@ class WinogradStage(ConvStage):
         )
 
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
-        if lo == hi:
+        fresh = self.context.passes[worker].fresh
+        if fresh and lo == hi:
             self.dtransformed[worker] = 0
-            return
         x, dy = self.x, self.dy
         winograd_gradients.winograd_position_sums(
             *(lo, hi, self.block, x.flat, self.x_at, x.channels, dy.flat, dy.at, self.size),
-            *(self.winner, self.room[worker], self.planes, self.dtransformed[worker]),
+            *(self.winner, self.room[worker], self.planes, self.dtransformed[worker], fresh),
         )
 
     def gather(self, worker: int) -> None:

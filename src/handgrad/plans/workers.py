@@ -9,13 +9,20 @@ a fork could break: after one, the new process starts workers of its own.
 
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from handgrad.checks import HandgradError
+from handgrad.kernels.meeting import LINE, arrive, arrived
+from handgrad.plans.buffers import aligned_zeros
 from handgrad.threads import core, move_away
 
 NOWHERE = -2
+POLITE = 10  # times that a worker asks again before it sleeps
+NAP, LONGEST = 2e-5, 50  # seconds of the first sleep, and how many times that of the longest
 
 
 class Workers:
@@ -53,6 +60,7 @@ class Workers:
             return
         self._start()
         self._task, self._errors = task, []
+        self._meet[:] = 0
         self.cores[0] = core()
         for gate in self._gates:
             gate.release()
@@ -60,19 +68,23 @@ class Workers:
         for _ in self._threads:
             self._done.acquire()
         if self._errors:
-            self._barrier.reset()
             raise next(
                 (e for e in self._errors if not isinstance(e, StoppedError)), self._errors[0]
             )
 
     def wait(self) -> None:
-        """Called inside a task: wait until every worker has come here."""
+        """Called inside a task: wait until every worker has come here.
+
+        To wake a thread takes some 50 µs, so all watch for the others a while before they sleep.
+        """
         if self.count > 1:
             self._seats.release()
             try:
-                self._barrier.wait()
-            except threading.BrokenBarrierError as error:
-                raise StoppedError from error
+                late = 0
+                arrive(self._meet, self._mine.number)
+                while not arrived(self._meet, self._mine.number, self.count):
+                    late += 1
+                    let_others_run(late, self._errors, polite=POLITE if self.at_once > 1 else 0)
             finally:
                 self._seats.acquire()
 
@@ -89,7 +101,8 @@ class Workers:
         if self._process == os.getpid():
             return
         self._process = os.getpid()
-        self._barrier = threading.Barrier(self.count)
+        self._meet = aligned_zeros(LINE * self.count, np.int64)
+        self._mine = threading.local()  # `number`: which worker a thread is
         self._done = threading.Semaphore(0)
         self.cores = [NOWHERE] * self.count  # that the workers were on when they began
         self._seats = threading.Semaphore(self.at_once)
@@ -110,12 +123,12 @@ class Workers:
             self._done.release()
 
     def _work(self, number: int) -> None:
+        self._mine.number = number
         try:
             with self._seats:
                 self._task(number)
         except BaseException as error:  # noqa: BLE001  (raised again by the caller of run)
             self._errors.append(error)
-            self._barrier.abort()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"count": self.count, "at_once": self.at_once, "_process": 0, "_threads": []}
@@ -123,3 +136,23 @@ class Workers:
 
 class StoppedError(HandgradError):
     """Another worker failed; its error is the one to look at."""
+
+
+def let_others_run(late: int, failed: Sequence[object], *, polite: int = POLITE) -> None:
+    """Give the processor away, the `late`th time in a row, because another worker has not come.
+
+    Usually it comes at once. If not, another program may have its processor core: then a worker
+    that sleeps leaves its own core to it. But who sleeps comes late himself, so not too soon, and
+    at first not for long.
+
+    Raises:
+        StoppedError: the other has failed, and will not come.
+    """
+    if failed:
+        raise StoppedError
+    if late > polite:
+        time.sleep(NAP * min(late - polite, LONGEST))
+    elif hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)

@@ -38,7 +38,7 @@ def make_step(network: Network, loss: Loss, batch_size: int) -> tuple[Step, Team
     def find_plan() -> tuple[Step, Team] | None:
         from handgrad.plans import training_plan
 
-        plan = training_plan(network, batch_size)
+        plan = training_plan(network, batch_size, loss)
         if plan is None:
             return None
 

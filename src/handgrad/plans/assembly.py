@@ -1,0 +1,94 @@
+"""Which stages a network becomes: one per layer, or one for several that belong together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
+from handgrad.layers.base import Layer
+from handgrad.plans.affine import AffineStage
+from handgrad.plans.convolution import ConvStage
+from handgrad.plans.normalized import BatchNormStage
+from handgrad.plans.plain import (
+    DropoutStage,
+    FlattenStage,
+    LayerStage,
+    MaxPoolStage,
+    ReluStage,
+    RescaleStage,
+)
+from handgrad.plans.stages import Context, Stage, pair
+from handgrad.plans.weighted import WeightedStage
+from handgrad.plans.winograd import WinogradStage
+
+
+def make_stages(context: Context, layers: Sequence[Layer], *, training: bool) -> list[Stage]:
+    """A stage for each layer, with the layers that it can take in as well."""
+    stages: list[Stage] = []
+    remaining = list(layers)
+    while remaining:
+        layer = remaining.pop(0)
+        name = str(layer.name)
+        if type(layer) is Affine:
+            relu = follows(remaining, Relu)
+            stage: Stage = AffineStage(context, layer, name, relu=relu)
+            del remaining[: int(relu)]
+        elif type(layer) is Conv2d and layer.groups == 1:
+            stage, taken = make_convolution(context, layer, name, remaining, training=training)
+            del remaining[:taken]
+        else:
+            stage = make_plain_stage(context, layer, name)
+        share_mask(stage, stages)
+        stages.append(stage)
+    return stages
+
+
+def make_convolution(
+    context: Context, layer: Layer, name: str, remaining: Sequence[Layer], *, training: bool
+) -> tuple[Stage, int]:
+    """The stage of a convolution, and how many of the layers after it it does as well."""
+    kind = WinogradStage if WinogradStage.fits(context, layer, training=training) else ConvStage
+    relu = follows(remaining, Relu)
+    pool = remaining[1] if relu and len(remaining) > 1 and is_halving(remaining[1]) else None
+    return kind(context, layer, name, relu=relu, pool=pool), int(relu) + (pool is not None)
+
+
+def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
+    """Whether the next layer is of this kind."""
+    return bool(layers) and type(layers[0]) is kind
+
+
+def is_halving(layer: Layer) -> bool:
+    """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
+    if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
+        return False
+    options: Any = layer
+    return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
+
+
+def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
+    """Let a stage with weights mask its dx for the ReLU before it, if only a Flatten is between."""
+    source = before[-1] if before else None
+    if isinstance(source, FlattenStage):
+        source = before[-2] if len(before) > 1 else None
+    if isinstance(stage, WeightedStage) and isinstance(source, WeightedStage) and source.relu:
+        stage.masks_dx = source.dy_masked = True
+
+
+PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
+    Rescale: RescaleStage,
+    Relu: ReluStage,
+    BatchNorm: BatchNormStage,
+}
+
+
+def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
+    """A stage for a layer without weights of its own to sum over."""
+    kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
+    features = len(layer.input_shape) == 1
+    if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
+        kind = MaxPoolStage
+    elif type(layer) is Dropout and features:
+        kind = DropoutStage
+    elif type(layer) is Flatten and not features:
+        kind = FlattenStage
+    return kind(context, layer, name)

@@ -73,7 +73,7 @@ def test_sums_over_channels_in_whole_registers() -> None:
 
 def check_transpose(f: Kernel) -> None:
     """Squares of whole registers, and what is left of rows and columns."""
-    for rows, columns in (((1, 8), (2, 13)), ((2, 4), (1, 3))):
+    for rows, columns in (((1, 8), (2, 13)), ((2, 4), (1, 3)), ((3, 4), (1, 5)), ((1, 5), (3, 4))):
         x = np.random.default_rng(0).normal(size=300)
         y = np.random.default_rng(1).normal(size=300)
         wanted = y.copy()
@@ -255,16 +255,8 @@ def test_mutants_are_caught() -> None:
 SLOWER = "squares and single numbers write the same, one slower than the other"
 PROVEN = dict.fromkeys(
     [
-        "transpose: keep the right side: whole_rows = (rows[1] - rows[0]) % lanes",
-        "transpose: keep the left side: whole_rows = rows[1] - (rows[1] - rows[0])",
-        "transpose: keep the right side: whole_rows = rows[1] - lanes",
-        "transpose: Add for Sub: whole_rows = rows[1] - (rows[1] + rows[0]) % lanes",
-        "transpose: keep the right side: whole_rows = rows[1] - rows[0] % lanes",
-        "transpose: keep the left side: whole_columns = columns[1] - (columns[1] - columns[0])",
-        "transpose: keep the right side: whole_columns = columns[1] - lanes",
-        "transpose: Add for Sub: whole_columns = columns[1] - (columns[1] + columns[0]) % lanes",
-        "transpose: keep the left side: whole_columns = columns[1] - columns[1] % lanes",
-        "transpose: Gt for Lt: first = whole_columns if r > whole_rows else columns[0]",
+        "transpose: 1 for 0: if min(rows[1] - rows[1], columns[1] - columns[0]) < lanes:",
+        "transpose: 1 for 0: if min(rows[1] - rows[0], columns[1] - columns[1]) < lanes:",
         *(
             f"{function}: {change}"
             for function in ("flatten", "unflatten")

@@ -242,19 +242,20 @@ def max_pool_dx(
 def transpose(rows: Two, columns: Two, x: Array, x_at: Two, y: Array, y_at: Two) -> None:
     """y[c, r] = x[r, c] for rows and columns `first` … `last` − 1; `at` is (start, step of a row).
 
-    Squares of whole registers, and what is left number by number.
+    Squares of whole registers; where less is left, the last ones are moved back until they fit.
     """
     lanes = tile_lanes(x)
-    whole_rows = rows[1] - (rows[1] - rows[0]) % lanes
-    whole_columns = columns[1] - (columns[1] - columns[0]) % lanes
-    for r in range(rows[0], whole_rows, lanes):
-        for c in range(columns[0], whole_columns, lanes):
+    if min(rows[1] - rows[0], columns[1] - columns[0]) < lanes:
+        for r in range(rows[0], rows[1]):
+            for c in range(columns[0], columns[1]):
+                y[y_at[0] + c * y_at[1] + r] = x[x_at[0] + r * x_at[1] + c]
+        return
+    for i in range(rows[0], rows[1], lanes):
+        r = min(i, rows[1] - lanes)
+        for j in range(columns[0], columns[1], lanes):
+            c = min(j, columns[1] - lanes)
             square = tile_square(x, x_at[0] + r * x_at[1] + c, x_at[1])
             tile_store(tile_transpose(square), y, y_at[0] + c * y_at[1] + r, 0, y_at[1])
-    for r in range(rows[0], rows[1]):
-        first = whole_columns if r < whole_rows else columns[0]
-        for c in range(first, columns[1]):
-            y[y_at[0] + c * y_at[1] + r] = x[x_at[0] + r * x_at[1] + c]
 
 
 @compiled

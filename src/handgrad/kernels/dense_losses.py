@@ -15,7 +15,6 @@ from handgrad.kernels.jit import compiled
 LN_2_HIGH, LN_2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10
 INVERSE_LN_2 = 1 / math.log(2)
 SERIES = tuple(1 / math.factorial(k) for k in range(12, -1, -1))  # of exp, highest power first
-POWERS = tuple(2.0 ** -(2**k) for k in range(10))  # n is at most 1010
 ODD = tuple(1 / k for k in range(29, 0, -2))
 SOFTMAX, YES_NO, SQUARED, HALF_SQUARED, ONE_ANSWER = range(5)
 
@@ -32,23 +31,40 @@ def total_weight(order: Array, weight: Array) -> float:
 
 
 @compiled
-def softmax_row(logits: Array, target: Array, label: int, smoothing: float, d: Array) -> float:
+def softmax_row(
+    logits: Array, largest: float, target: Array, label: int, smoothing: float, d: Array
+) -> float:
     """Softmax-cross-entropy of a row; `label` is its class, or K where `target` is the row.
 
-    Writes d = p − t.
+    d holds exp(logits − largest), and becomes p − t.
     """
-    count = len(logits)
-    largest, total = logits.max(), 0.0
+    count, total, loss = len(logits), 0.0, 0.0
     for k in range(count):
-        d[k] = math.exp(logits[k] - largest)
         total += d[k]
-    logarithm, loss = math.log(total), 0.0
+    logarithm, share = math.log(total), 1.0 / total
     for k in range(count):
         one_hot = (1.0 if k == label else 0.0) if label < count else target[k]
         asked = (1.0 - smoothing) * one_hot + smoothing / count
         loss += asked * (logarithm - (logits[k] - largest))
-        d[k] = d[k] / total - asked
+        d[k] = d[k] * share - asked
     return loss
+
+
+@compiled
+def exponentials(logits: Array, features: int, lo: int, hi: int, largest: Array, d: Array) -> None:
+    """d = exp(logits − largest), where `largest` is that of each row; padding is of no account."""
+    kind = d.dtype.type
+    for n in range(lo, hi):
+        top = logits[n, 0]
+        for k in range(1, features):
+            top = logits[n, k] if logits[n, k] > top else top
+        largest[n] = top
+        for k in range(features):
+            d[n, k] = logits[n, k] - top
+    numbers = d[lo:hi].reshape((hi - lo) * d.shape[1])
+    for i in range(len(numbers)):
+        numbers[i] = kind(exponential(float(numbers[i])))
+    d[lo:hi, features:] = 0
 
 
 @compiled
@@ -68,8 +84,8 @@ def exponential(x: float) -> float:
     """exp(x) for x ≤ 0, and NaN for NaN.
 
     It asks no library and takes no branch, so loops over it become vector instructions. With
-    x = r − n ln 2, exp(x) is 2⁻ⁿ times the series of exp(r), and 2⁻ⁿ the product of 2⁻¹, 2⁻²,
-    2⁻⁴, … that the binary digits of n ask for. Below −700 it stays at exp(−700).
+    x = r − n ln 2, exp(x) is 2⁻ⁿ times the series of exp(r), and 2⁻ⁿ is the number whose bits say
+    so: the exponent, 1023 − n, from bit 52 on, and nothing else. Below −700 it stays at exp(−700).
     """
     x = -700.0 if x < -700.0 else x
     n = np.int32(0.5 - x * INVERSE_LN_2)
@@ -77,9 +93,7 @@ def exponential(x: float) -> float:
     total = SERIES[0]
     for coefficient in SERIES[1:]:
         total = total * r + coefficient
-    for digit in range(len(POWERS)):
-        total *= POWERS[digit] if (n >> digit) & 1 == 1 else 1.0
-    return total
+    return total * np.int64((1023 - np.int64(n)) << 52).view(np.float64)
 
 
 @compiled
@@ -152,13 +166,15 @@ def loss_rows(
     """
     classes, targets, weight = labels
     kind, total = d.dtype.type, total_weight(order, weight)
+    if how == SOFTMAX:
+        exponentials(logits, features, lo, hi, losses, d)
     for n in range(lo, hi):
         i = order[n]
         row, slope = logits[n, :features], d[n, :features]
         target = targets[i] if len(targets) else logits[n]
         if how == SOFTMAX:
             label = int(classes[i]) if len(classes) else features
-            losses[n] = softmax_row(row, target, label, smoothing, slope)
+            losses[n] = softmax_row(row, losses[n], target, label, smoothing, slope)
         elif how == YES_NO:
             losses[n] = yes_no_row(row, target, slope)
         else:

@@ -9,6 +9,12 @@ EQUIVALENT_DENSE: dict[str, str] = {  # the same, of the kernels of dense networ
     "matrix_sums: keep the right side: for j in range(0, columns, lanes):": (
         "panels then overlap, and the same sums are written several times"
     ),
+    "cuts: keep the right side: fours = step % (4 * tile_lanes(a))": (
+        "all columns are summed one register at a time, which is slower"
+    ),
+    "entrywise: 1 for 0: total = own_room(scratch[0], worker, workers)[1]": (
+        "both rows are the worker's own, and nothing is kept in either"
+    ),
     "logarithm_of_one_plus: 1 for 0: square, total = (s * s, ODD[1])": (
         "the highest coefficient is 1/27 in place of 1/29; with s² ≤ 1/9 that changes the result "
         "by (1/27 - 1/29) / 9¹⁴, a tenth of its rounding"

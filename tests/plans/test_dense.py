@@ -139,6 +139,10 @@ NETWORKS: dict[str, Layers] = {
         BatchNorm(),
     ],
     "wide": lambda: [Affine(70), Relu(), Affine(33), Relu(), Affine(17)],
+    "relus": lambda: [
+        *[Affine(40, bias=False), BatchNorm(), Relu(), Affine(9), Relu(), BatchNorm()],
+        *[Affine(8), Relu(), Affine(7), Relu()],
+    ],
     "identity": lambda: [Identity(), Affine(3), Identity()],
 }
 

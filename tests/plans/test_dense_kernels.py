@@ -40,9 +40,11 @@ from handgrad.kernels import (
 )
 from handgrad.kernels import (
     dense_losses,
+    dense_norm,
     dense_parts,
     dense_program,
     dense_step,
+    images,
     meeting,
     tiles,
     tiles_in_numpy,
@@ -53,7 +55,12 @@ from handgrad.plans.dense_kinds import chain
 from mutants_equivalent import EQUIVALENT_DENSE
 from mutate import Mutant, functions_of, mutants_of
 
-MODULES = [sums, dense_losses, dense_parts, dense_program, dense_step, meeting]
+MODULES = [sums, dense_losses, dense_norm, dense_parts, dense_program, dense_step, meeting]
+NORM_SUMS = {  # functions that make kernels, and what they made
+    "row_sums": ("sums_of_four", "sums_of_one"),
+    "row_squares": ("squares_of_four", "squares_of_one"),
+    "row_products": ("products_of_four", "products_of_one"),
+}
 INTRINSICS = {"publish", "observe", "unowned"}  # instructions of the processor: nothing to mutate
 ROUNDS = 300  # in which a step is done, or never will be
 
@@ -165,6 +172,11 @@ class Scenario:
             own = plan.flat[start : start + self.workers * size].reshape(self.workers, size)
             assert own.any(axis=1).all()  # each worker has its own, and they agree
             assert (own == own[0]).all()
+        for name, place in plan.layout.params.items():
+            whole = place.view(plan.flat, (place.rows, place.step))
+            rows, columns = np.atleast_2d(network.params[name]).shape
+            assert not whole[rows:].any()  # padding stays zero
+            assert not whole[:, columns:].any()
         assert steps.outputs is not None
         halves = steps.outputs[: self.rows], steps.outputs[self.rows :]
         return [part for pair in zip(steps.losses, halves, strict=True) for part in pair]
@@ -291,6 +303,13 @@ def scenarios() -> list[Scenario]:
         norms(workers=1, rows=(13, 1)),
         norms(workers=3, rows=(13, 2)),
         Scenario(
+            [Affine(41), BatchNorm(), Relu(), Affine(2), Relu(), BatchNorm()],
+            squared,
+            lambda: SGD(0.1),
+            workers=3,
+            rows=(17, 5),
+        ),
+        Scenario(
             [Rescale(0.1, -0.5), Affine(4, bias=False), LeakyRelu(0.2), Affine(3), Sigmoid()],
             squared,
             lambda: SGD(0.1, weight_decay=0.5),
@@ -330,7 +349,7 @@ def plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
     in_numpy = {k: v for k, v in vars(tiles_in_numpy).items() if k.startswith("tile_")}
     in_numpy |= {"tile_lanes": lambda _: lanes, "unowned": lambda array: array}
     in_numpy |= {"publish": lambda a, i, v: a.__setitem__(i, v), "observe": lambda a, i: a[i]}
-    for module in [*MODULES, updates]:
+    for module in [*MODULES, updates, images]:
         for name, value in list(vars(module).items()):
             if name in in_numpy:
                 monkeypatch.setattr(module, name, in_numpy[name])
@@ -339,6 +358,7 @@ def plain_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sums, "BLOCK", 4)
     for module in (dense_program, dense_step):
         monkeypatch.setattr(module, "PIECE", 6)
+    monkeypatch.setattr(dense_norm, "FEW", 3)
     monkeypatch.setattr(meeting, "PATIENCE", 2)
     monkeypatch.setattr(dense, "let_others_run", later)
 
@@ -355,6 +375,9 @@ def planted(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in MODULES:
         if vars(module).get(mutant.function) is original:
             monkeypatch.setattr(module, mutant.function, replacement)
+    if mutant.function in NORM_SUMS:
+        for name, width in zip(NORM_SUMS[mutant.function], (4, 1), strict=True):
+            monkeypatch.setattr(dense_norm, name, replacement(width))
     if mutant.function == "panel_sums":
         for name, width in zip(("ONE", "TWO", "THREE", "FOUR"), range(1, 5), strict=True):
             monkeypatch.setattr(sums, name, replacement(min(width, sums.WIDEST)))

@@ -20,11 +20,29 @@ from typing import Any
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
-from handgrad.kernels.tiles import REGISTERS, tile_bias, tile_fma, tile_lanes, tile_load, tile_store
+from handgrad.kernels.tiles import (
+    REGISTERS,
+    tile_bias,
+    tile_fma,
+    tile_keep,
+    tile_lanes,
+    tile_load,
+    tile_relu,
+    tile_store,
+)
 
 HEIGHT = 6  # rows of a tile
 WIDEST = 4 if REGISTERS == 32 else 2  # registers of a row: 6 × 4 sums, 4 weights, one number of x
+RELU_AFTER, NOTHING_AFTER = -1, 0  # what comes after a sum, if not a place
 BLOCK = 224  # terms that follow each other before the sums return to memory
+
+
+@compiled
+def share(worker: int, workers: int, total: int, piece: int) -> tuple[int, int]:
+    """The part lo … hi − 1 of `total` that is this worker's, in whole pieces but for the end."""
+    pieces = (total + piece - 1) // piece
+    lo, hi = pieces * worker // workers * piece, pieces * (worker + 1) // workers * piece
+    return min(lo, total), min(hi, total)
 
 
 @cache
@@ -33,7 +51,8 @@ def panel_sums(vectors: int) -> Any:
 
     Its arguments: the flat array; where x begins, its steps to the next row i and the next term t;
     where the panel of w begins and the step to its next row; where the panel of the bias begins;
-    where the panel of the result begins and its step; the rows lo … hi − 1, and the terms.
+    where the panel of the result begins and its step; the rows lo … hi − 1, and the terms; what
+    comes after the sum (see `matrix_sums`), for this panel.
     """
 
     @compiled
@@ -50,6 +69,7 @@ def panel_sums(vectors: int) -> Any:
         lo: int,
         hi: int,
         terms: int,
+        after: int,
     ) -> None:
         for block in range(0, terms, BLOCK):
             for i in range(lo, hi, HEIGHT):
@@ -60,6 +80,11 @@ def panel_sums(vectors: int) -> Any:
                     tile = tile_load(1, HEIGHT, vectors, a, out + i * out_step, 0, out_step)
                 for t in range(block, min(block + BLOCK, terms)):
                     tile = tile_fma(tile, a, number + t * x_term, 0, x_row, a, w + t * w_step)
+                if block + BLOCK >= terms:
+                    if after == RELU_AFTER:
+                        tile = tile_relu(tile)
+                    elif after != NOTHING_AFTER:
+                        tile = tile_keep(tile, a, after + i * out_step, 0, out_step)
                 tile_store(tile, a, out + i * out_step, 0, out_step)
 
     return sums
@@ -84,25 +109,23 @@ def matrix_sums(
     lo: int,
     hi: int,
     terms: int,
+    after: int,
 ) -> None:
-    """Write out[i, j] for the rows lo … hi − 1 and the columns, whole registers of them."""
+    """Write out[i, j] for the rows lo … hi − 1 and the columns, whole registers of them.
+
+    `after`: a ReLU, nothing, or where a matrix like `out` lies: where that is not positive, 0 is
+    written.
+    """
     lanes = tile_lanes(a)
     for j in range(0, columns, WIDEST * lanes):
         left = min((columns - j) // lanes, WIDEST)
         at, b, y = w + j, bias + j, out + j
+        then = after if after <= NOTHING_AFTER else after + j
         if left == WIDEST:
-            FOUR(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+            FOUR(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms, then)
         elif left == 1:
-            ONE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+            ONE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms, then)
         elif left == 2:
-            TWO(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
+            TWO(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms, then)
         else:
-            THREE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms)
-
-
-@compiled
-def transpose(w: Array, out: Array, lo: int, hi: int, columns: int) -> None:
-    """out[j, i] = w[i, j] for the rows lo … hi − 1 of w and so many columns."""
-    for i in range(lo, hi):
-        for j in range(columns):
-            out[j, i] = w[i, j]
+            THREE(a, x, x_row, x_term, at, w_step, b, y, out_step, lo, hi, terms, then)

@@ -1,13 +1,11 @@
-"""What stands between the sums of dense layers, compiled: entry by entry, column by column.
+"""What stands between the sums of dense layers, compiled: entry by entry.
 
 Every function takes matrices (N, step) of which the first `features` columns count, and the rows
 lo … hi − 1 of a batch, so that workers can share one. Columns beyond stay as they are: zeros.
-Sums over a batch are kept in float64, each worker's part by itself.
+Batch norm and sums over a batch are in `dense_norm.py`.
 """
 
 import math
-
-import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
@@ -94,108 +92,6 @@ def activate_back(
 
 
 # -- batch norm -------------------------------------------------------------------------------
-
-
-@compiled
-def add_columns(x: Array, features: int, lo: int, hi: int, total: Array) -> None:
-    """total[j] = Σ x[n, j]."""
-    for j in range(features):
-        total[j] = 0.0
-    for n in range(lo, hi):
-        for j in range(features):
-            total[j] += x[n, j]
-
-
-@compiled
-def sum_columns(x: Array, features: int, out: Array) -> None:
-    """out[j] = Σ x[n, j] over all rows."""
-    kind, total = out.dtype.type, np.zeros(features)
-    for n in range(len(x)):
-        for j in range(features):
-            total[j] += x[n, j]
-    for j in range(features):
-        out[j] = kind(total[j])
-
-
-@compiled
-def add_squares(x: Array, mean: Array, features: int, lo: int, hi: int, total: Array) -> None:
-    """total[j] = Σ (x[n, j] − mean[j])²."""
-    for j in range(features):
-        total[j] = 0.0
-    for n in range(lo, hi):
-        for j in range(features):
-            centered = x[n, j] - mean[j]
-            total[j] += centered * centered
-
-
-@compiled
-def whole(parts: Array, workers: int, features: int, divisor: float, out: Array) -> None:
-    """out[j] = Σ over workers of parts[w, j] / divisor."""
-    kind = out.dtype.type
-    for j in range(features):
-        total = 0.0
-        for w in range(workers):
-            total += parts[w, j]
-        out[j] = kind(total / divisor)
-
-
-@compiled
-def normalize(
-    x: Array,
-    stats: Array,
-    weight: Array,
-    bias: Array,
-    y: Array,
-    features: int,
-    lo: int,
-    hi: int,
-) -> None:
-    """y = weight (x − mean) inv_std + bias; stats are (mean, var, inv_std, …)."""
-    mean, inv_std = stats[0], stats[2]
-    for n in range(lo, hi):
-        for j in range(features):
-            y[n, j] = weight[j] * ((x[n, j] - mean[j]) * inv_std[j]) + bias[j]
-
-
-@compiled
-def norm_sums(
-    x: Array, dy: Array, stats: Array, features: int, lo: int, hi: int, plain: Array, scaled: Array
-) -> None:
-    """plain[j] = Σ dy and scaled[j] = Σ dy x̂."""
-    mean, inv_std = stats[0], stats[2]
-    for j in range(features):
-        plain[j], scaled[j] = 0.0, 0.0
-    for n in range(lo, hi):
-        for j in range(features):
-            plain[j] += dy[n, j]
-            scaled[j] += dy[n, j] * ((x[n, j] - mean[j]) * inv_std[j])
-
-
-@compiled
-def norm_dx(
-    x: Array,
-    dy: Array,
-    stats: Array,
-    weight: Array,
-    dx: Array,
-    features: int,
-    lo: int,
-    hi: int,
-) -> None:
-    """dx = weight s (dy − mean(dy) − x̂ mean(dy x̂)); stats are (mean, var, s, the two means)."""
-    mean, inv_std, plain, scaled = stats[0], stats[2], stats[3], stats[4]
-    for n in range(lo, hi):
-        for j in range(features):
-            x_hat = (x[n, j] - mean[j]) * inv_std[j]
-            dx[n, j] = weight[j] * inv_std[j] * (dy[n, j] - plain[j] - x_hat * scaled[j])
-
-
-@compiled
-def invert_deviation(var: Array, eps: float, features: int, inv_std: Array) -> None:
-    """inv_std = 1 / √(var + ε)."""
-    kind = var.dtype.type
-    for j in range(features):
-        inv_std[j] = kind(1) / np.sqrt(var[j] + kind(eps))
 
 
 @compiled

@@ -9,16 +9,17 @@ are in `dense_step.py`, with the one who walks through the table.
 """
 
 from handgrad.checks import Array
-from handgrad.kernels.dense import HEIGHT, matrix_sums, transpose
+from handgrad.kernels.dense import HEIGHT, matrix_sums, share
 from handgrad.kernels.dense_losses import ONE_ANSWER, loss_rows, yes_no_column
+from handgrad.kernels.dense_norm import column_sums
 from handgrad.kernels.dense_parts import (
     activate,
     activate_back,
     add_parts,
     gather,
     keep,
-    sum_columns,
 )
+from handgrad.kernels.images import transpose
 from handgrad.kernels.jit import compiled
 
 Sources = tuple[Array, Array, Array]  # the examples: float32, float64 or bytes; two are empty
@@ -34,14 +35,14 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     LOSS,  # logits, step, features, d, which; numbers: smoothing
     BIAS_SUMS,  # d, step, features, gradient
     ACTIVATE_BACK,  # y, step, features, which, d; numbers: slope
-    SUMS,  # x, steps by row and term, w, step, bias, out, step, columns, terms: out = bias + x w
+    SUMS,  # x, steps by row and term, w, step, bias, out, step, columns, terms, what comes after:
+    #        out = bias + x w, then nothing, a ReLU, or the mask of one
     WEIGHT_SUMS,  # the same, with rows in place of terms: the terms are the examples
     SPLIT_SUMS,  # x, step, w, step, bias, zeros, parts, step, features, size of a part, 1
     ADD_UP,  # parts, step, features, out, size of a part
     TRANSPOSE,  # w, step, out, step, rows, columns
-    MEAN,  # x, y, d, step, features, weight and bias, statistics, gradients, running, sums
-    VARIANCE,  # the same, as for all from MEAN on; numbers: eps, momentum
-    NORMALIZE,
+    MOMENTS,  # x, y, d, step, features, weight, bias, statistics, gradients, running, sums, relu
+    NORMALIZE,  # the same, as for all from MOMENTS on; numbers: eps, momentum
     NORM_SUMS,
     NORM_BACK,
     REMEMBER,
@@ -51,7 +52,7 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     STOP,  # come back if anything is not finite
     DECAY,  # a parameter, rows, step
     UPDATE,  # a parameter, rows, step, gradient, first slot, second slot, which rule
-) = range(22)
+) = range(21)
 OPERANDS, NUMBERS = 12, 4  # columns of the program, and of the numbers beside it
 PIECE = 48  # features that workers share: whole tiles, and whole cache lines
 SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADADELTA, ADAM = range(7)
@@ -64,11 +65,9 @@ def matrix(a: Array, start: int, size: int, step: int) -> Array:
 
 
 @compiled
-def share(worker: int, workers: int, total: int, piece: int) -> tuple[int, int]:
-    """The part lo … hi − 1 of `total` that is this worker's, in whole pieces but for the end."""
-    pieces = (total + piece - 1) // piece
-    lo, hi = pieces * worker // workers * piece, pieces * (worker + 1) // workers * piece
-    return min(lo, total), min(hi, total)
+def own_room(sums: Array, worker: int, workers: int) -> Array:
+    """A worker's own two rows of float64: the last ones of the sums."""
+    return sums[len(sums) - 1].reshape((workers, 2, sums.shape[3]))[worker]
 
 
 @compiled
@@ -102,7 +101,7 @@ def sums(p: Array, a: Array, rows: int, team: Team) -> None:
         lo, hi = share(worker, workers, p[10], PIECE)
         terms = rows
     end = whole_tiles(hi)
-    matrix_sums(a, p[1], row, term, p[4], p[5], p[6], p[7], p[8], p[9], lo, end, terms)
+    matrix_sums(a, p[1], row, term, p[4], p[5], p[6], p[7], p[8], p[9], lo, end, terms, p[11])
 
 
 @compiled
@@ -114,15 +113,14 @@ def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
         x, weight, sums_at = p[1] + first, p[3] + first * p[4], p[7] + worker * p[10]
         bias, end = p[5] if first == 0 else p[6], whole_tiles(rows)
         matrix_sums(
-            *(a, x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4], 0, end, last - first)
+            *(a, x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4], 0, end, last - first, 0)
         )
     elif p[0] == ADD_UP:
         parts = a[p[1] : p[1] + workers * p[5]].reshape((workers, p[5] // p[2], p[2]))
         add_parts(parts, p[3], lo, hi, matrix(a, p[4], rows * p[2], p[2]))
     else:
-        first, last = share(worker, workers, p[5], PIECE)
-        w, out = matrix(a, p[1], p[5] * p[2], p[2]), matrix(a, p[3], p[6] * p[4], p[4])
-        transpose(w, out, first, last, p[6])
+        own = share(worker, workers, p[5], PIECE)
+        transpose(own, (0, p[6]), a, (p[1], p[2]), a, (p[3], p[4]))
 
 
 @compiled
@@ -153,4 +151,7 @@ def entrywise(
         if len(outputs):
             keep(y, lo, hi, outputs)
     elif worker == workers - 1:
-        sum_columns(y, p[3], a[p[4] :])
+        total = own_room(scratch[0], worker, workers)[0]
+        column_sums(a, p[1], p[2], 0, rows, total)
+        for j in range(p[3]):
+            a[p[4] + j] = total[j]

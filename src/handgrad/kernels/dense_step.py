@@ -11,19 +11,15 @@ say why.
 import numpy as np
 
 from handgrad.checks import Array
-from handgrad.kernels.dense_parts import (
-    add_columns,
-    add_squares,
-    descend,
-    finite,
-    invert_deviation,
+from handgrad.kernels.dense_norm import (
+    join_moments,
+    join_sums,
+    moments,
     norm_dx,
     norm_sums,
     normalize,
-    remember,
-    scale,
-    whole,
 )
+from handgrad.kernels.dense_parts import descend, finite, remember, scale
 from handgrad.kernels.dense_program import (
     ACTIVATE_BACK,
     ADADELTA,
@@ -32,8 +28,8 @@ from handgrad.kernels.dense_program import (
     DECAY,
     GATHER,
     HEIGHT,
-    MEAN,
     MEET,
+    MOMENTS,
     MOMENTUM,
     NESTEROV,
     NORM_BACK,
@@ -45,7 +41,6 @@ from handgrad.kernels.dense_program import (
     STOP,
     TOTAL,
     TRANSPOSE,
-    VARIANCE,
     WEIGHT_SUMS,
     Labels,
     Scratch,
@@ -55,6 +50,7 @@ from handgrad.kernels.dense_program import (
     entrywise,
     gather_rows,
     matrix,
+    own_room,
     share,
     sums,
 )
@@ -72,32 +68,26 @@ from handgrad.kernels.updates import (
 
 @compiled
 def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team) -> None:
-    """An instruction of batch norm. Each worker combines all parts, in one order, for itself."""
+    """An instruction of batch norm. Each worker joins all parts, in one order, for itself."""
     worker, workers, lo, hi = team
-    step, features, many = p[4], p[5], float(rows)
-    size, own = rows * step, 5 * step
-    x, y = matrix(a, p[1], size, step), matrix(a, p[2], size, step)
-    d, weight, bias = matrix(a, p[3], size, step), a[p[6] :], a[p[6] + step :]
-    stats = matrix(a, p[7] + worker * own, own, step)
-    first, second = wide[p[10]]
-    if p[0] == MEAN:
-        add_columns(x, features, lo, hi, first[worker])
-    elif p[0] == VARIANCE:
-        whole(first, workers, features, many, stats[0])
-        add_squares(x, stats[0], features, lo, hi, second[worker])
+    x, y, d, step, features = p[1], p[2], p[3], p[4], p[5]
+    size, parts, relu = 5 * step, wide[p[10]], p[11]
+    start, own = p[7] + worker * size, own_room(wide, worker, workers)
+    stats = matrix(a, start, size, step)
+    if p[0] == MOMENTS:
+        moments(a, x, step, lo, hi, start, parts[0, worker], parts[1, worker])
     elif p[0] == NORMALIZE:
-        whole(second, workers, features, many, stats[1])
-        invert_deviation(stats[1], q[0], features, stats[2])
-        normalize(x, stats, weight, bias, y, features, lo, hi)
+        join_moments(parts, workers, rows, features, q[0], own, stats)
+        normalize(a, x, y, step, lo, hi, start, p[6], relu)
     elif p[0] == NORM_SUMS:
-        norm_sums(x, d, stats, features, lo, hi, first[worker], second[worker])
+        at = (x, y, d, start)
+        norm_sums(a, at, step, lo, hi, relu, parts[0, worker], parts[1, worker])
     elif p[0] == NORM_BACK:
-        whole(first, workers, features, many, stats[3])
-        whole(second, workers, features, many, stats[4])
-        norm_dx(x, d, stats, weight, d, features, lo, hi)
+        join_sums(parts, workers, rows, features, own, stats)
+        norm_dx(a, (x, y, d, start), step, lo, hi, p[6], relu)
         if worker == 0:
-            whole(second, workers, features, 1.0, a[p[8] :])
-            whole(first, workers, features, 1.0, a[p[8] + step :])
+            for j in range(features):
+                a[p[8] + j], a[p[8] + step + j] = own[1, j], own[0, j]
     elif worker == 0:
         remember(stats, q[1], rows, features, a[p[9] :], a[p[9] + step :])
 

@@ -1,4 +1,4 @@
-"""What the functions of `tiles.py` and `patches.py` mean, in NumPy.
+"""What the functions of `tiles.py`, `tile_operators.py` and `patches.py` mean, in NumPy.
 
 A tile is an array (lines, width, columns).
 Kernels that are tested without their compiler (mutants, above all) run on these.
@@ -92,6 +92,11 @@ def tile_keep(tile: Array, m: Array, start: int, line: int, step: int) -> Array:
 def tile_store(tile: Array, y: Array, start: int, line: int, step: int) -> None:
     """Position (i, j) goes to y[start + i · line + j · step] and the entries after it."""
     y[positions(tile.shape, start, line, step)] = tile
+
+
+def tile_flush(tile: Array, total: Array, start: int) -> None:
+    """The tile is added to total[start], total[start + 1] and so on."""
+    total[places((1, 1, tile.shape[2]), start, 0, 0)] += tile
 
 
 def tile_transpose(tile: Array) -> Array:

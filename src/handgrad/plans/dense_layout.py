@@ -13,7 +13,7 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import dense_losses, dense_parts, dense_program
-from handgrad.kernels.dense import HEIGHT
+from handgrad.kernels.dense import HEIGHT, RELU_AFTER
 from handgrad.layers import Affine, BatchNorm, LeakyRelu, Relu, Sigmoid, Tanh
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import ALIGNMENT, padded
@@ -25,8 +25,9 @@ ACTIVATIONS: dict[type[Layer], int] = {
     Tanh: dense_parts.TANH,
 }
 STATISTICS = 5  # rows that batch norm keeps: mean, variance, 1/std, and the means of backward
-USES = 3  # of the sums that batch norm keeps: forward, and two backward in turn, which overlap
-FORWARD, BACK = 0, 1
+# Of the sums that workers keep: two forward and two backward, in turn, because a worker may begin
+# with the next norm while another still reads this one's; and one for each worker's own use.
+FORWARD, BACK, USES = 0, 2, 5
 Instruction = tuple[list[int], list[float]]
 
 
@@ -170,13 +171,21 @@ class Layout:
             at = [*d.where, layer.features, self.gradient(b)]
             self.sums.append(([dense_program.BIAS_SUMS, *at], []))
         if x.d is not None:
-            turned = self.take(layer.features, padded(x.features, self.dtype))
-            at = [*w.where, *turned.where, x.features, layer.features]
+            turned = self.take(w.step, padded(x.features, self.dtype))
+            at = [*w.where, *turned.where, x.features, w.step]
             self.turned.append(([dense_program.TRANSPOSE, *at], []))
             at = [*d.where, 1, *turned.where, self.zeros.start, *x.d.where]
             at += [turned.step, layer.features]
+            if self.ends_with_relu():
+                self.back.pop()
+                at.append(x.y.start)
             self.back.append([([dense_program.SUMS, *at], [])])
         return Value(y, d, layer.features)
+
+    def ends_with_relu(self) -> bool:
+        """Whether the way back ends with a ReLU's mask, which who writes dx can apply as well."""
+        operands = self.back[-1][0][0] if self.back else [dense_program.MEET]
+        return operands[0] == dense_program.ACTIVATE_BACK and operands[4] == dense_parts.RELU
 
     def splits(self, features: int) -> bool:
         """Whether the workers share the inputs of the first layer, and not the rows of the batch.
@@ -197,16 +206,27 @@ class Layout:
         self.forward.append(([dense_program.ADD_UP, *at], []))
 
     def activation(self, layer: Layer, x: Value) -> Value:
-        """The activation in x's place; `x.d` becomes the gradient before it."""
+        """The activation in x's place; `x.d` becomes the gradient before it.
+
+        A ReLU is no instruction of its own where the one before it can end with it.
+        """
         assert x.d is not None  # noqa: S101  (it follows a layer with parameters)
         slope = [getattr(layer, "slope", 0.0)]
         at = [*x.y.where, x.features, ACTIVATIONS[type(layer)]]
-        self.forward.append(([dense_program.ACTIVATE, *at], slope))
+        before = self.forward[-1][0]
+        if type(layer) is Relu and before[0] == dense_program.NORMALIZE:
+            for operands in (before, self.back[-1][0][0], self.back[-1][-1][0]):
+                operands[-1] = 1
+            return x
+        if type(layer) is Relu and before[0] == dense_program.SUMS:
+            before.append(RELU_AFTER)
+        else:
+            self.forward.append(([dense_program.ACTIVATE, *at], slope))
         self.back.append([([dense_program.ACTIVATE_BACK, *at, x.d.start], slope)])
         return x
 
     def norm(self, name: str, layer: BatchNorm, x: Value) -> Value:
-        """Batch norm, in five instructions that meet in between; d is changed where it lies."""
+        """Batch norm, in two instructions each way, which meet; d is changed where it lies."""
         rows, step = tiles(self.count), x.y.step
         y = self.take(rows, step)
         d = x.d if x.d is not None else self.take(rows, step)
@@ -220,12 +240,13 @@ class Layout:
         at += [w.start, stats.start, self.gradient(w), running.start]
         options = [layer.eps, layer.momentum]
         meet: Instruction = ([dense_program.MEET], [])
-        for kind in (dense_program.MEAN, dense_program.VARIANCE, dense_program.NORMALIZE):
-            self.forward += [([kind, *at, FORWARD], options), meet]
+        turn = len(self.after) % 2
+        for kind in (dense_program.MOMENTS, dense_program.NORMALIZE):
+            self.forward += [([kind, *at, FORWARD + turn, 0], options), meet]
         self.forward.pop()
-        kinds = BACK + len(self.after) % 2
         first, last = dense_program.NORM_SUMS, dense_program.NORM_BACK
-        self.back.append([([first, *at, kinds], options), meet, ([last, *at, kinds], options)])
+        uses = [BACK + turn, 0]
+        self.back.append([([first, *at, *uses], options), meet, ([last, *at, *uses], options)])
         self.after.append(([dense_program.REMEMBER, *at, FORWARD], options))
         return Value(y, d, x.features)
 

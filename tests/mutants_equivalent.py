@@ -9,7 +9,7 @@ EQUIVALENT_DENSE: dict[str, str] = {  # the same, of the kernels of dense networ
     "matrix_sums: keep the right side: for j in range(0, columns, lanes):": (
         "panels then overlap, and the same sums are written several times"
     ),
-    "cuts: keep the right side: fours = step % (4 * tile_lanes(a))": (
+    "cuts: keep the left side: fours = step - step": (
         "all columns are summed one register at a time, which is slower"
     ),
     "entrywise: 1 for 0: total = own_room(scratch[0], worker, workers)[1]": (

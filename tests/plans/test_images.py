@@ -84,6 +84,19 @@ def check_transpose(f: Kernel) -> None:
         np.testing.assert_array_equal(y, wanted)
 
 
+def check_same(f: Kernel) -> None:
+    """Every number counts; NaN is like nothing."""
+    x = np.random.default_rng(0).normal(size=37)
+    assert f(x, x.copy())
+    assert f(x[:0], x[:0])
+    for place in range(len(x)):
+        for value in (x[place] + 1, x[place] - 1, np.nan):
+            y = x.copy()
+            y[place] = value
+            assert not f(x, y)
+            assert f(y, y) != np.isnan(value)
+
+
 def without_border(seed: int) -> Any:
     """Images whose positions lie side by side: their numbers, where they lie, and indices."""
     at = (3, HEIGHT * WIDTH * 6 + 2, WIDTH * 6, 6)

@@ -287,7 +287,7 @@ def unflatten(lo: int, hi: int, y: Array, y_at: Four, size: Three, x: Array, x_a
 @compiled
 def same(one: Array, other: Array) -> bool:
     """Whether two flat arrays hold the same numbers; NaN is like nothing."""
-    different = 0
+    alike = True
     for i in range(len(one)):
-        different += one[i] != other[i]
-    return different == 0
+        alike &= one[i] == other[i]
+    return alike

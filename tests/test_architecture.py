@@ -67,6 +67,9 @@ LONG_FILES = {  # path in src/handgrad: why it may be longer
 }
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
+    "kernels/normalized_gradients.py:norm_sums": "a third of it are its arguments",
+    "kernels/normalized_gradients.py:pooled_norm_sums": "a third of it are its arguments",
+    "kernels/normalized_gradients.py:pooled_norm_dx": "a third of it are its arguments",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:position_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:sums": "half of it are its arguments",

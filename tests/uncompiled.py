@@ -10,6 +10,8 @@ from typing import Any
 
 from handgrad.kernels import (
     images,
+    normalized_gradients,
+    normalized_images,
     tiles_in_numpy,
     windows,
     winners,
@@ -18,7 +20,10 @@ from handgrad.kernels import (
 )
 from mutate import Mutant, functions_of, mutants_of
 
-MODULES = [images, windows, winners, winograd, winograd_gradients]
+MODULES = [
+    *(images, normalized_gradients, normalized_images),
+    *(windows, winners, winograd, winograd_gradients),
+]
 TILES = {name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")}
 
 

@@ -135,34 +135,10 @@ def check_unflatten(f: Kernel) -> None:
         np.testing.assert_array_equal(x, wanted)
 
 
-def check_centered_squares(f: Kernel) -> None:
-    x, mean = Flat(1), per_channel(2)
-    wanted = ((x.seen - mean) ** 2).sum(axis=(0, 1, 2))
-    check_total(lambda t: f(LO, HI, x.values, x.at, SIZE, mean, t), wanted)
-
-
 def check_scale_and_shift(f: Kernel) -> None:
     x, y, scale, shift = Flat(1), Flat(2), per_channel(3), per_channel(4)
     wanted = x.seen * scale + shift
     y.expect(wanted, lambda: f(LO, HI, x.values, x.at, SIZE, scale, shift, y.values, y.at))
-
-
-def check_batch_norm_sums(f: Kernel) -> None:
-    x, dy, mean = Flat(1), Flat(2), per_channel(3)
-    total, scaled = per_channel(4), per_channel(5)
-    wanted = total + dy.seen.sum(axis=(0, 1, 2))
-    wanted_scaled = scaled + (dy.seen * (x.seen - mean)).sum(axis=(0, 1, 2))
-    f(LO, HI, x.values, x.at, dy.values, dy.at, SIZE, mean, total, scaled)
-    np.testing.assert_allclose(total, wanted, rtol=1e-12)
-    np.testing.assert_allclose(scaled, wanted_scaled, rtol=1e-12)
-
-
-def check_batch_norm_dx(f: Kernel) -> None:
-    x, dy, dx, mean = Flat(1), Flat(2), Flat(3), per_channel(4)
-    factors = np.random.default_rng(5).normal(size=(3, CHANNELS))
-    wanted = factors[0] * dy.seen - factors[1] - factors[2] * (x.seen - mean)
-    arguments = (LO, HI, x.values, x.at, dy.values, dy.at, SIZE, mean, factors)
-    dx.expect(wanted, lambda: f(*arguments, dx.values, dx.at))
 
 
 def check_relu_image(f: Kernel) -> None:

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def check_plan(
     rng = np.random.default_rng(seed)
     for name in network.params:
         network.params[name] = rng.normal(size=network.params[name].shape) * 0.3
+    for name in network.state:
+        network.state[name] = rng.uniform(0.5, 2, size=network.state[name].shape)
     x = rng.normal(size=(rows, *network.input_shape)).astype(network.dtype)
     if len(network.output_shape) == 1:
         loss, labels = SoftmaxCrossEntropy(), rng.integers(0, network.output_shape[0], rows)
@@ -209,6 +212,81 @@ def test_random_networks_of_small_windows(seed: int) -> None:
     check_plan(network, int(rng.integers(3, 9)), workers=int(rng.integers(1, 4)), seed=seed)
 
 
+def chain(kinds: str) -> list[Layer]:
+    """The layers of a word: N for batch norm, R for ReLU, P for a max-pool."""
+    makers: dict[str, Any] = {"N": BatchNorm, "R": Relu, "P": partial(MaxPool2d, 2)}
+    return [makers[kind]() for kind in kinds]
+
+
+CHAINS = ["N", "NR", "NP", "NRP", "NPR", "PR", "RN", "PNR", "RNP", "NRNR", "NRR", "NPP", "NPRPR"]
+READERS: dict[str, Any] = {
+    "affine": lambda: [Flatten(), Affine(4)],
+    "small windows": lambda: [Conv2d(9, 3, padding=1), Flatten(), Affine(4)],
+    "large windows": lambda: [Conv2d(6, 4, padding=2, stride=2), Flatten(), Affine(4)],
+    "average": lambda: [GlobalAveragePool(), Affine(4)],
+    "nothing": lambda: [Flatten()],
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kinds", CHAINS)
+def test_chains_of_batch_norm_relu_and_pool(kinds: str, reader: str) -> None:
+    """In every order, of odd sizes, of channels that fill no register; for every kind of reader."""
+    first = Conv2d(9, 3, bias=reader == "affine", padding=(2, 1))
+    layers = [first, *chain(kinds), *READERS[reader]()]
+    dtype = "float32" if reader in {"small windows", "nothing"} else "float64"
+    network = Network(layers, (5, 13, 15), dtype=dtype, seed=1)
+    at_once = 2 if reader == "affine" else None
+    check_plan(network, 5, workers=1 + CHAINS.index(kinds) % 3, at_once=at_once)
+
+
+@pytest.mark.parametrize("kinds", ["NR", "NPR", "RNP"])
+def test_frozen_chains(kinds: str) -> None:
+    layers = [Conv2d(9, 3), *chain(kinds), Conv2d(6, 3), Flatten(), Affine(4)]
+    for layer in layers:
+        if isinstance(layer, BatchNorm):
+            layer.freeze()
+    check_plan(Network(layers, (5, 13, 15), dtype="float64", seed=1), 5)
+
+
+@pytest.mark.parametrize(("kinds", "stages"), [("NRP", 2), ("NPR", 2), ("NP", 2), ("RNP", 2)])
+def test_a_chain_is_one_stage_after_the_convolution(kinds: str, stages: int) -> None:
+    network = Network([Conv2d(9, 3), *chain(kinds), Flatten()], (5, 13, 15))
+    assert len(Plan(network, 4, Workers(1)).stages) == stages + 1
+    predicting = 3 if kinds in {"NP", "RNP"} else 2  # a pool alone is no part of a convolution
+    assert len(Plan(network, 4, Workers(1), training=False).stages) == predicting
+
+
+@pytest.mark.parametrize("key", ["weight", "bias", "running_mean", "running_var"])
+def test_a_plan_that_predicts_sees_a_batch_norm_change(key: str) -> None:
+    """It is part of a convolution's weights, which are copied where they have changed."""
+    network = Network([Conv2d(9, 3), *chain("NPR"), Flatten()], (5, 13, 15), dtype="float64")
+    x = np.random.default_rng(0).normal(size=(4, 5, 13, 15))
+    plan = Plan(network, 4, Workers(2), training=False)
+    before = plan.forward(x, training=False)
+    arrays = network.state if key.startswith("running") else network.params
+    arrays[f"batch_norm_1.{key}"] = arrays[f"batch_norm_1.{key}"] + 0.5
+    after = plan.forward(x, training=False)
+    assert not np.array_equal(before, after)
+    check_equal(after, network.forward(x)[0], 1e-12, "outputs")
+
+
+def test_batch_norm_where_numbers_are_far_from_zero() -> None:
+    """Mean 1000, deviation 1: mean and variance in one visit lose no digits to each other."""
+    network, exact = (
+        Network([BatchNorm(), Relu(), Flatten(), Affine(3)], (3, 9, 9), dtype=dtype)
+        for dtype in ("float32", "float64")
+    )
+    x = np.random.default_rng(0).normal(1000, 1, size=(40, 3, 9, 9)).astype(np.float32)
+    rows = np.arange(40) % 3
+    came = Plan(network, 40, Workers(2)).step(x, SoftmaxCrossEntropy(), labels=rows)
+    wanted = Plan(exact, 40, Workers(1)).step(x.astype(float), SoftmaxCrossEntropy(), labels=rows)
+    for name, value in wanted.new_state.items():
+        np.testing.assert_allclose(came.new_state[name], value, 2e-7)
+    for name, grad in wanted.grads.items():
+        check_equal(came.grads[name].astype(float), grad, 1e-4, name)
+
+
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5, 7, 11])
 def test_every_kernel_size(kernel: int) -> None:
     layers = [Conv2d(4, kernel, padding=kernel // 2), Relu(), Conv2d(3, kernel), Flatten()]
@@ -310,7 +388,7 @@ from plans.test_plans import NETWORKS, check_plan
 from handgrad import Network
 from handgrad.kernels import tiles
 assert tiles.BYTES == 32
-for name in ("conv conv pool", "five by five", "batch norm"):
+for name in ("conv conv pool", "five by five", "batch norm", "conv norm pool relu"):
     layers, shape = NETWORKS[name]
     check_plan(Network(layers(), shape, dtype="float32", seed=1), 13)
 """

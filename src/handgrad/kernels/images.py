@@ -1,4 +1,4 @@
-"""Pooling, batch norm and sums over positions for images that lie channels last, compiled.
+"""Pooling, ReLU and sums over positions for images that lie channels last, compiled.
 
 The channels of a position lie side by side, so every loop's innermost part runs over channels and
 becomes vector instructions. As in `windows.py`, `x_at` says where x lies (start, steps to the next
@@ -28,22 +28,6 @@ def channel_sums(lo: int, hi: int, x: Array, x_at: Four, size: Three, total: Arr
 
 
 @compiled
-def centered_squares(
-    lo: int, hi: int, x: Array, x_at: Four, size: Three, mean: Array, total: Array
-) -> None:
-    """total[c] += Σ (x − mean[c])² over images and positions."""
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for j in range(width):
-                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
-                values = x[start : start + channels]
-                for c in range(channels):
-                    centered = values[c] - mean[c]
-                    total[c] += centered * centered
-
-
-@compiled
 def scale_and_shift(
     lo: int,
     hi: int,
@@ -65,61 +49,6 @@ def scale_and_shift(
                 values, out = x[start : start + channels], y[place : place + channels]
                 for c in range(channels):
                     out[c] = values[c] * scale[c] + shift[c]
-
-
-@compiled
-def batch_norm_sums(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    dy: Array,
-    dy_at: Four,
-    size: Three,
-    mean: Array,
-    total: Array,
-    total_scaled: Array,
-) -> None:
-    """total[c] += Σ dy and total_scaled[c] += Σ dy (x − mean[c])."""
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for j in range(width):
-                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
-                values, d = x[start : start + channels], dy[place : place + channels]
-                for c in range(channels):
-                    total[c] += d[c]
-                    total_scaled[c] += d[c] * (values[c] - mean[c])
-
-
-@compiled
-def batch_norm_dx(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    dy: Array,
-    dy_at: Four,
-    size: Three,
-    mean: Array,
-    factors: Array,
-    dx: Array,
-    dx_at: Four,
-) -> None:
-    """Write dx = factors[0, c] dy − factors[1, c] − factors[2, c] (x − mean[c])."""
-    height, width, channels = size
-    direct, constant, scaled = factors[0], factors[1], factors[2]
-    for n in range(lo, hi):
-        for i in range(height):
-            for j in range(width):
-                start = x_at[0] + n * x_at[1] + i * x_at[2] + j * x_at[3]
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + j * dy_at[3]
-                to = dx_at[0] + n * dx_at[1] + i * dx_at[2] + j * dx_at[3]
-                values, d = x[start : start + channels], dy[place : place + channels]
-                out = dx[to : to + channels]
-                for c in range(channels):
-                    out[c] = direct[c] * d[c] - constant[c] - scaled[c] * (values[c] - mean[c])
 
 
 @compiled

@@ -1,8 +1,10 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 # (Numba's and llvmlite's compiler interfaces have no types.)
-"""Arithmetic between register tiles: x + y, x - y and x * y, for tiles of one size.
+"""Arithmetic between register tiles: x + y, x - y and x * y.
 
+Both are of one size, or y has one position: then its registers, neighbouring channels, serve at
+every position of x.
 Whoever imports this module teaches Numba the three operators. What they do is one instruction for
 each register; a product that is added to something becomes a fused multiply-add, as in all kernels
 (`contract`, see `jit.py`). In NumPy, where a tile is an array, the operators are there already.
@@ -28,7 +30,10 @@ def teach(function: Any, instruction: str) -> None:
     class Between(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             x, y = args
-            return signature(x, x, y) if isinstance(x, TileType) and x == y else None
+            if not (isinstance(x, TileType) and isinstance(y, TileType)):
+                return None
+            one = TileType(1, 1, x.vectors, x.dtype)
+            return signature(x, x, y) if y in {x, one} else None
 
     infer: Any = infer_global
     infer(function)(Between)
@@ -36,7 +41,10 @@ def teach(function: Any, instruction: str) -> None:
     @lower_builtin(function, TileType, TileType)
     def write(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         writer = Writer(context, builder, sig.return_type)
-        pairs = zip(writer.read(arguments[0]), writer.read(arguments[1]), strict=True)
+        registers = Writer(context, builder, sig.args[1]).read(arguments[1])
+        if sig.args[1] != sig.return_type:
+            registers = [registers[v] for _, (_, _, v) in sig.return_type.each()]
+        pairs = zip(writer.read(arguments[0]), registers, strict=True)
         emit = getattr(builder, instruction)
         return writer.tile_of([emit(x, y, flags=("contract",)) for x, y in pairs])
 

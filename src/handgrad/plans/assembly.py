@@ -33,7 +33,15 @@ def make_stages(context: Context, layers: Sequence[Layer], *, training: bool) ->
             stage: Stage = AffineStage(context, layer, name, relu=relu)
             del remaining[: int(relu)]
         elif type(layer) is Conv2d and layer.groups == 1:
+            norm = None
+            if not training and follows(remaining, BatchNorm):
+                norm = remaining.pop(0)
             stage, taken = make_convolution(context, layer, name, remaining, training=training)
+            stage.norm = norm
+            del remaining[:taken]
+        elif type(layer) is BatchNorm:
+            relu, pool, taken = relu_and_pool(remaining)
+            stage = BatchNormStage(context, layer, name, relu=relu, pool=pool, training=training)
             del remaining[:taken]
         else:
             stage = make_plain_stage(context, layer, name)
@@ -44,12 +52,30 @@ def make_stages(context: Context, layers: Sequence[Layer], *, training: bool) ->
 
 def make_convolution(
     context: Context, layer: Layer, name: str, remaining: Sequence[Layer], *, training: bool
-) -> tuple[Stage, int]:
+) -> tuple[WeightedStage, int]:
     """The stage of a convolution, and how many of the layers after it it does as well."""
     kind = WinogradStage if WinogradStage.fits(context, layer, training=training) else ConvStage
-    relu = follows(remaining, Relu)
-    pool = remaining[1] if relu and len(remaining) > 1 and is_halving(remaining[1]) else None
-    return kind(context, layer, name, relu=relu, pool=pool), int(relu) + (pool is not None)
+    relu, pool, taken = relu_and_pool(remaining)
+    if not relu:
+        pool, taken = None, 0
+    return kind(context, layer, name, relu=relu, pool=pool), taken
+
+
+def relu_and_pool(layers: Sequence[Layer]) -> tuple[bool, Layer | None, int]:
+    """Whether a ReLU and a 2 × 2 max-pool come next, in whichever order, and how many they are.
+
+    Both keep the order of numbers, so either way the same number wins and is cut off at 0.
+    """
+    relu, pool, taken = False, None, 0
+    for layer in layers[:2]:
+        if type(layer) is Relu and not relu:
+            relu = True
+        elif is_halving(layer) and pool is None:
+            pool = layer
+        else:
+            break
+        taken += 1
+    return relu, pool, taken
 
 
 def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
@@ -70,14 +96,13 @@ def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
     source = before[-1] if before else None
     if isinstance(source, FlattenStage):
         source = before[-2] if len(before) > 1 else None
-    if isinstance(stage, WeightedStage) and isinstance(source, WeightedStage) and source.relu:
+    if isinstance(stage, WeightedStage) and source is not None and source.relu:
         stage.masks_dx = source.dy_masked = True
 
 
 PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
     Rescale: RescaleStage,
     Relu: ReluStage,
-    BatchNorm: BatchNormStage,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.checks import Array
 from handgrad.kernels import images
 from handgrad.kernels.tiles import REGISTERS, lanes
 from handgrad.kernels.windows import (
@@ -113,20 +114,20 @@ class ConvStage(WeightedStage):
     def load(self, worker: int, *, training: bool) -> None:
         if worker:
             return
-        params = self.context.params
-        weight = params[f"{self.name}.weight"].transpose(2, 3, 1, 0)
+        public, bias = self.parameters()
+        weight = public.transpose(2, 3, 1, 0)
         c, f = weight.shape[2:]
         into = self.weight.reshape(*self.kernel, self.x.channels, self.y.channels)
         into[:, :, :c, :f] = weight
         if training and self.dx is not None:
             turned = self.turned.reshape(*self.kernel, self.y.channels, self.x.channels)
             turned[:, :, :f, :c] = weight[::-1, ::-1].swapaxes(2, 3)
-        self.load_bias()
+        self.load_bias(bias)
 
-    def load_bias(self) -> None:
+    def load_bias(self, bias: Array | None) -> None:
         """The bias, in whole registers."""
-        if self.has_bias:
-            self.bias[: self.shape[0]] = self.context.params[f"{self.name}.bias"]
+        if bias is not None:
+            self.bias[: self.shape[0]] = bias
 
     def gather(self, worker: int) -> None:
         if worker:

@@ -13,6 +13,7 @@ from handgrad.network import Network
 from handgrad.plans.assembly import make_stages
 from handgrad.plans.buffers import Border, Buffer
 from handgrad.plans.dense_kinds import RowLoss, row_loss
+from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.plain import MaxPoolStage, ReluStage
 from handgrad.plans.stages import NONE, Context, Pass, Stage, image_shape
 from handgrad.plans.weighted import WeightedStage
@@ -36,7 +37,8 @@ class Plan:
             when they have changed.
         count: the largest batch.
         workers: who computes.
-        training: whether there is a backward pass.
+        training: whether there is a backward pass. Without one, a batch norm's running statistics
+            are part of the convolution before it, and `forward` cannot take the batch's own.
         at_once: how many images each worker computes at a time, from the first stage to the last
             and back; None: its whole share. Where workers wait for each other, always that.
     """
@@ -81,7 +83,7 @@ class Plan:
         readers = [*self.stages[1:], None]
         for stage, reader, padding in zip(self.stages, readers, whole, strict=True):
             learns = self.training and (dx is not None or bool(stage.layer.params))
-            wide = learns or isinstance(stage, WeightedStage) or padding
+            wide = learns or isinstance(stage, (WeightedStage, BatchNormStage)) or padding
             border = reader.x_border if reader is not None else NONE
             rows = images if reader is not None and reader.images else count
             shared = learns and shares_buffer(stage, reader)
@@ -114,9 +116,8 @@ class Plan:
             for each in self._passes(worker, rows):
                 self._forward(worker, x, each, training=training)
 
-        params = self.context.params
         names = [name for stage in self.stages for name in stage.copied()] if changed else []
-        now = {name: params[name].flatten() for name in names}
+        now = {name: self.context.array(name).flatten() for name in names}
         workers.run(task)
         self.loaded = now or self.loaded
         return self._outputs(rows)
@@ -171,9 +172,9 @@ class Plan:
 
     def _changed(self) -> bool:
         """Whether parameters are others than those that were loaded for a prediction."""
-        params = self.context.params
+        array = self.context.array
         return not self.loaded or not all(
-            same(params[name].reshape(-1), kept) for name, kept in self.loaded.items()
+            same(array(name).reshape(-1), kept) for name, kept in self.loaded.items()
         )
 
     def _load(self, worker: int, *, training: bool) -> None:

@@ -65,6 +65,10 @@ class Context:
     def __post_init__(self) -> None:
         self.passes = [Pass(0, 0)] * self.workers.count
 
+    def array(self, name: str) -> Array:
+        """A parameter or a running statistic."""
+        return self.params[name] if name in self.params else self.state[name]
+
 
 class Stage:
     """The base of stages.
@@ -76,6 +80,8 @@ class Stage:
         whole_channels: whether x's channels must be padded to whole registers.
         room_size: how many numbers each worker needs room for, while it is in this stage.
         reuses_x: whether backward is done with x where it writes dx, so that dx may take its place.
+        relu: whether it ends with the ReLU that follows its layer.
+        dy_masked: whether the stage after this one takes that ReLU's mask into its dx.
         waits: whether the workers wait for each other in it, and need all examples at once.
     """
 
@@ -84,6 +90,8 @@ class Stage:
     dy_step: Pair = (1, 1)
     whole_channels = False
     reuses_x = False
+    relu = False
+    dy_masked = False
     waits = False
     room_size = 0
     room: Array  # (workers, at least room_size): the same for all stages
@@ -109,7 +117,7 @@ class Stage:
         """Bring this worker's part of the weights into the kernels' layouts."""
 
     def copied(self) -> list[str]:
-        """The parameters that `load` copies, so that it must run again when they change."""
+        """What `load` copies, params and state, so that it must run again when they change."""
         return []
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:

@@ -14,6 +14,7 @@ from handgrad.kernels.places import Five, Four
 from handgrad.kernels.tiles import REGISTERS, lanes
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer
+from handgrad.plans.normalized import folded, names_of
 from handgrad.plans.stages import Context, Pair, Stage
 
 WIDTHS = (14, 12, 8, 4, 1)  # of tiles: few, because each is compiled by itself
@@ -45,9 +46,11 @@ class WeightedStage(Stage):
         masks_dx: whether x is the output of such a ReLU: then dx is 0 where x is not positive.
         dy_masked: whether the stage after this one does that for this one's ReLU.
         dbias: each worker's part of the bias's gradient.
+        norm: the batch norm whose running statistics are part of the weights (only predicting).
     """
 
     dbias: Array
+    norm: Layer | None = None
 
     def __init__(self, context: Context, layer: Layer, name: str, *, relu: bool) -> None:
         super().__init__(context, layer, name)
@@ -55,7 +58,16 @@ class WeightedStage(Stage):
         self.has_bias = f"{name}.bias" in context.params
 
     def copied(self) -> list[str]:
-        return [f"{self.name}.weight", *([f"{self.name}.bias"] if self.has_bias else [])]
+        own = [f"{self.name}.weight", *([f"{self.name}.bias"] if self.has_bias else [])]
+        return [*own, *(names_of(self.norm) if self.norm else [])]
+
+    def parameters(self) -> tuple[Array, Array | None]:
+        """Weight and bias, with what a batch norm behind them makes of them."""
+        params = self.context.params
+        weight, bias = params[f"{self.name}.weight"], params.get(f"{self.name}.bias")
+        if self.norm is None:
+            return weight, bias
+        return folded(weight, bias, self.context, self.norm)
 
     def keeps_y(self) -> bool:
         return self.relu and not self.dy_masked

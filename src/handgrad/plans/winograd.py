@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.checks import Array
 from handgrad.kernels import winograd, winograd_gradients
 from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
@@ -91,7 +90,8 @@ class WinogradStage(ConvStage):
         return block, (count * channels + winograd.GAP, count * filters + winograd.GAP)
 
     def load(self, worker: int, *, training: bool) -> None:
-        weight: Array = self.context.params[f"{self.name}.weight"].reshape(-1)
+        public, bias = self.parameters()
+        weight = public.reshape(-1)
         c, f, share = self.input_shape[0], self.shape[0], self.context.workers.share
         winograd.transform_weights(
             *(*share(worker, c), weight, (9, 9 * c), f, False, self.transform),
@@ -103,7 +103,7 @@ class WinogradStage(ConvStage):
                 *(self.turned, (self.y.channels, self.x.channels)),
             )
         if worker == 0:
-            self.load_bias()
+            self.load_bias(bias)
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         x, y = self.x, self.y

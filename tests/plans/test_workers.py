@@ -61,6 +61,21 @@ def test_an_error_in_a_worker_reaches_the_caller_and_the_next_run_is_well(failin
     assert sorted(seen) == [0, 1]
 
 
+def test_threads_end_with_the_plan_that_they_worked_for() -> None:
+    before = set(threading.enumerate())
+    plan = Plan(convnet(), 8, Workers(3))
+    kept = weakref.ref(plan)
+    plan.step(images(8).astype(np.float32), SoftmaxCrossEntropy(), labels=np.arange(8))
+    threads = set(threading.enumerate()) - before
+    assert len(threads) == 2
+    del plan
+    gc.collect()
+    assert kept() is None
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a fork with threads: yes
 def test_a_fork_in_between_changes_nothing() -> None:

@@ -4,12 +4,14 @@ Compiled kernels release Python's lock, so plain threads run them side by side. 
 function that all workers run at once, each on its part of the batch; where it needs numbers of
 the whole batch (batch norm's mean, the loss), the workers wait for each other. That happens a few
 times per step, so starting threads costs next to nothing, and without OpenMP there is nothing that
-a fork could break: after one, the new process starts workers of its own.
+a fork could break: after one, the new process starts workers of its own. The threads know their
+workers by a weak reference, and end when these are gone: with the plan that they worked for.
 """
 
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,6 +69,7 @@ class Workers:
         self._work(0)
         for _ in self._threads:
             self._done.acquire()
+        del self._task  # and the plan that it holds
         if self._errors:
             raise next(
                 (e for e in self._errors if not isinstance(e, StoppedError)), self._errors[0]
@@ -108,19 +111,21 @@ class Workers:
         self._seats = threading.Semaphore(self.at_once)
         self._gates = [threading.Semaphore(0) for _ in range(self.count - 1)]
         self._threads = [
-            threading.Thread(target=self._loop, args=(number,), daemon=True, name="handgrad")
-            for number in range(1, self.count)
+            threading.Thread(
+                target=serve, args=(weakref.ref(self), gate, k + 1), daemon=True, name="handgrad"
+            )
+            for k, gate in enumerate(self._gates)
         ]
+        weakref.finalize(self, send_home, self._gates, os.getpid()).atexit = False
         for thread in self._threads:
             thread.start()
 
-    def _loop(self, number: int) -> None:
-        while True:
-            self._gates[number - 1].acquire()
-            move_away(self.cores[:number])
-            self.cores[number] = core()
-            self._work(number)
-            self._done.release()
+    def once(self, number: int) -> None:
+        """A thread's part of a run."""
+        move_away(self.cores[:number])
+        self.cores[number] = core()
+        self._work(number)
+        self._done.release()
 
     def _work(self, number: int) -> None:
         self._mine.number = number
@@ -132,6 +137,24 @@ class Workers:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"count": self.count, "at_once": self.at_once, "_process": 0, "_threads": []}
+
+
+def serve(workers: "weakref.ref[Workers]", gate: threading.Semaphore, number: int) -> None:
+    """What a thread does: one part of each run, until its workers are gone."""
+    while True:
+        gate.acquire()
+        owner = workers()
+        if owner is None:
+            return
+        owner.once(number)
+        del owner  # or it would live as long as this waits
+
+
+def send_home(gates: Sequence[threading.Semaphore], process: int) -> None:
+    """Let the threads of this process find out that their workers are gone."""
+    if os.getpid() == process:
+        for gate in gates:
+            gate.release()
 
 
 class StoppedError(HandgradError):

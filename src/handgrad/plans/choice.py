@@ -5,7 +5,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from handgrad.checks import Array
-from handgrad.layers import Affine, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.plans.buffers import padded
@@ -27,12 +27,13 @@ _making = threading.Lock()
 def workers_for(network: Network, operations: int) -> Workers:
     """Workers for a step of so many operations: one where waiting for others would cost more.
 
-    Two workers save half of the time. Batch norm waits six times in a step, a layer without a
-    stage of its own four times, and every step four times besides. Each worker has its own part of
-    every sum: where results must not depend on the number of threads, the number of workers does
-    not either, and only so many run at once as there are threads.
+    Two workers save half of the time. Batch norm waits twice in a step, a layer without a stage of
+    its own four times, and every step four times besides. Each worker has its own part of every
+    sum: where results must not depend on the number of threads, the number of workers does not
+    either, and only so many run at once as there are threads.
     """
-    waits = 4 + 6 * sum(not isinstance(layer, ALONE) for layer in network.layers)
+    waiting = [layer for layer in network.layers if not isinstance(layer, ALONE)]
+    waits = 4 + sum(2 if type(layer) is BatchNorm else 4 for layer in waiting)
     if operations // 2 <= waits * WAIT:
         return Workers(1)
     return Workers(PARTS, at_once=allowed()) if deterministic() else Workers(thread_count())

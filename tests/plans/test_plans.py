@@ -384,6 +384,7 @@ def test_standard_networks_use_no_fallback(name: str) -> None:
 
 
 AVX2 = """
+from plans.test_normalized import IMAGES, kernel
 from plans.test_plans import NETWORKS, check_plan
 from handgrad import Network
 from handgrad.kernels import tiles
@@ -391,6 +392,9 @@ assert tiles.BYTES == 32
 for name in ("conv conv pool", "five by five", "batch norm", "conv norm pool relu"):
     layers, shape = NETWORKS[name]
     check_plan(Network(layers(), shape, dtype="float32", seed=1), 13)
+for name, checks in IMAGES.items():
+    for check in checks:
+        check(kernel(name), "float32", 8)
 """
 
 

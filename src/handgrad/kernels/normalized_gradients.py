@@ -159,10 +159,14 @@ def backward_rows(
     channels = len(var)
     for c in range(channels):
         inv_std = 1 / np.sqrt(var[c] + eps)
-        grads[0, c], grads[1, c] = parts[:, 1, c].sum() * inv_std, parts[:, 0, c].sum()
+        total = scaled = 0.0
+        for worker in range(len(parts)):
+            total += parts[worker, 0, c]
+            scaled += parts[worker, 1, c] * inv_std
+        grads[0, c], grads[1, c] = scaled, total
         share = -rows[channels + c] / entries if learns else 0
-        rows[3 * channels + c] = share * grads[1, c]
-        rows[4 * channels + c] = share * grads[0, c] * inv_std
+        rows[3 * channels + c] = share * total
+        rows[4 * channels + c] = share * scaled * inv_std
 
 
 # -- dx -------------------------------------------------------------------------------------------

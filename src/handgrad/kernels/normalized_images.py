@@ -38,7 +38,8 @@ def moments(lo: int, hi: int, x: Array, x_at: Four, size: Three, part: Array) ->
     squares = np.zeros(channels, x.dtype)
     part[:] = 0
     if lo < hi:
-        center[:] = -x[x_at[0] + lo * x_at[1] :][:channels]
+        for c in range(channels):
+            center[c] = -x[x_at[0] + lo * x_at[1] + c]
     before, new = 0, 0
     for n in range(lo, hi):
         for i in range(height):

@@ -17,12 +17,13 @@ from handgrad.kernels import (
     winners,
     winograd,
     winograd_gradients,
+    winograd_weights,
 )
 from mutate import Mutant, functions_of, mutants_of
 
 MODULES = [
     *(images, normalized_gradients, normalized_images),
-    *(windows, winners, winograd, winograd_gradients),
+    *(windows, winners, winograd, winograd_gradients, winograd_weights),
 ]
 TILES = {name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")}
 

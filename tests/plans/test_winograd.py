@@ -9,10 +9,19 @@ import pytest
 
 pytest.importorskip("numba")
 
-from handgrad.kernels import tiles, tiles_in_numpy, winners, winograd, winograd_gradients
+from handgrad.kernels import (
+    tiles,
+    tiles_in_numpy,
+    winners,
+    winograd,
+    winograd_gradients,
+    winograd_weights,
+)
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
+from mutate import functions_of
 from uncompiled import survivors, uncompiled
 
+BOTH_WAYS = np.kron(tiles_in_numpy.WEIGHT, tiles_in_numpy.WEIGHT)  # (36, 9)
 DTYPES = (np.float32, np.float64)
 LO, HI, BLOCK = 1, 4, 2  # images, and how many at a time: a block of two and one of one
 
@@ -72,24 +81,29 @@ def transformed(weight: Any, *, turned: bool, padded: tuple[int, int]) -> Any:
     """The weights of winograd_sums, by matrices: rows are inputs, columns are outputs."""
     if turned:
         weight = weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-    whole = np.einsum("pk,fck->pcf", winograd.WEIGHTS, weight.reshape(*weight.shape[:2], 9))
+    whole = np.einsum("pk,fck->pcf", BOTH_WAYS, weight.reshape(*weight.shape[:2], 9))
     room = np.zeros((36, *padded), weight.dtype)
     room[:, : whole.shape[1], : whole.shape[2]] = whole
     return room.reshape(-1)
 
 
-def check_transform_weights(dtype: Any, *, turned: bool, lanes: int | None = None) -> None:
+def check_weights(dtype: Any, lanes: int | None = None) -> None:
+    """The public weights as windows, and both their transforms."""
     rng, unit = np.random.default_rng(0), lanes_of(dtype, lanes)
-    weight = rng.normal(size=(3, 2, 3, 3)).astype(dtype)
-    padded = (unit, 2 * unit) if unit > 2 else (4, 6)
-    out = np.zeros(36 * padded[0] * padded[1], dtype)
-    steps, rows, columns = ((18, 9), 3, 2) if turned else ((9, 18), 2, 3)
-    matrix = winograd.WEIGHTS.astype(dtype)
-    flat = weight.reshape(-1)
-    winograd.transform_weights(1, rows, flat, steps, columns, turned, matrix, out, padded)
-    wanted = transformed(weight, turned=turned, padded=padded).reshape(36, *padded).copy()
-    wanted[:, 0] = 0  # the rows from 1 on
-    check_close(out.reshape(36, *padded), wanted, dtype)
+    size, padded = (unit + 1, 2 * unit - 1), (2 * unit, 3 * unit)
+    channels, filters = size
+    both = padded[0] * padded[1]
+    weight = rng.normal(size=(filters, channels, 3, 3)).astype(dtype)
+    windows, room = np.zeros(9 * both, dtype), rng.normal(size=36 * both).astype(dtype)
+    winograd_weights.windows_in(weight.reshape(-1), size, padded[1], windows)
+    wanted = np.zeros((9 * padded[0], padded[1]))
+    wanted[: 9 * channels, :filters] = weight.reshape(filters, -1).T
+    np.testing.assert_array_equal(windows.reshape(wanted.shape), wanted)
+    out, turned = np.zeros(36 * both, dtype), np.zeros(36 * both, dtype)
+    winograd_weights.weights_in(windows, channels, padded, out)
+    check_close(out, transformed(weight, turned=False, padded=padded), dtype)
+    winograd_weights.turned_in(windows, size, padded, room, turned)
+    check_close(turned, transformed(weight, turned=True, padded=padded[::-1]), dtype)
 
 
 def pools_of(sums: Any) -> tuple[Any, Any]:
@@ -191,15 +205,21 @@ def check_gradients(dtype: Any, *, pooled: bool, wide: bool, lanes: int | None =
         )
     c, f = channels - 1, filters - 1
     out = np.full(f * c * 9, 7, dtype)
-    sums = winograd_gradients.SUMS.astype(dtype)
-    winograd_gradients.gradients_out(1, c, total, sums, (channels, filters), (c, f), out)
+    windows = np.full((2, 9 * channels * filters), 7, dtype)
+    for worker in range(2):
+        padded = (channels, filters)
+        winograd_weights.windows_of_gradient(total[worker], c, padded, windows[worker])
+    before = windows[0, : 18 * filters].copy()
+    winograd_weights.gradient_out(2, c, windows, (c, f), filters, out)
+    assert (windows[0, : 18 * filters] == before).all()  # another worker's
+    assert (windows[:, 9 * c * filters :] == 7).all()  # what lies beyond is nobody's
     wanted = np.full((f, c, 3, 3), 7.0)
     seen = x.padded[:, 4:, 4:].astype(float)
     for k in range(3):
         for r in range(3):
             part = seen[:, k : k + height, r : r + width]
             products = np.einsum("n,nijc,nijf->fc", [1, 1, 2, 1], part, full)
-            wanted[:, 1:, k, r] = products[:f, 1:c]
+            wanted[:, 2:, k, r] = products[:f, 2:c]
     check_close(out.reshape(wanted.shape), wanted, dtype)
 
 
@@ -237,9 +257,7 @@ SUMS: list[Callable[..., None]] = [
     partial(check_winograd_sums, how=PLAIN, wide=False),
     partial(check_winograd_sums, how=MASKED, wide=True, spread=True),
 ]
-WEIGHTS: list[Callable[..., None]] = [
-    partial(check_transform_weights, turned=turned) for turned in (False, True)
-]
+WEIGHTS: list[Callable[..., None]] = [check_weights]
 GRADIENTS: list[Callable[..., None]] = [
     partial(check_gradients, pooled=pooled, wide=pooled) for pooled in (False, True)
 ]
@@ -267,7 +285,7 @@ MAKERS = {
 def test_mutants_of_the_products_are_caught() -> None:
     sums = small(SUMS)
     names = ["tiles_in", "tiles_out", "tiles_out_pooled", "plane_products", "winograd_sums"]
-    checks = {**dict.fromkeys(names, sums), "transform_weights": small(WEIGHTS)}
+    checks = dict.fromkeys(names, sums)
     checks["tile_width"] = [check_tile_width]
     alive = survivors(winograd, checks, MAKERS, proven=PROVEN)
     assert not alive, "\n".join(alive)
@@ -280,9 +298,16 @@ def check_tile_width() -> None:
 
 
 def test_mutants_of_the_gradients_are_caught() -> None:
-    functions = ["gradient_tiles", "plane_gradients", "winograd_position_sums", "gradients_out"]
+    functions = ["gradient_tiles", "plane_gradients", "winograd_position_sums"]
     checks = dict.fromkeys(functions, small(GRADIENTS))
     alive = survivors(winograd_gradients, checks, MAKERS, proven=PROVEN)
+    assert not alive, "\n".join(alive)
+
+
+def test_mutants_of_the_weights_are_caught() -> None:
+    functions = [function.name for function in functions_of(winograd_weights)]
+    checks = dict.fromkeys(functions, small([*WEIGHTS, *GRADIENTS]))
+    alive = survivors(winograd_weights, checks, MAKERS, proven=PROVEN)
     assert not alive, "\n".join(alive)
 
 
@@ -332,3 +357,7 @@ def test_winograd_s_transforms_are_those_of_the_paper() -> None:
     np.testing.assert_array_equal(outputs, tiles_in_numpy.OUTPUT)
     gradients = np.array(patches.INPUT_SUMS) @ np.array(patches.GRADIENT_TERMS)
     np.testing.assert_array_equal(gradients, tiles_in_numpy.GRADIENT)
+    weights = np.array(patches.WEIGHT_SUMS) @ np.array(patches.WEIGHT_TERMS)
+    np.testing.assert_allclose(weights, tiles_in_numpy.WEIGHT, rtol=1e-15)
+    sums = np.array(patches.GRADIENT_SUMS) @ np.array(patches.OUTPUT_TERMS)
+    np.testing.assert_allclose(sums, tiles_in_numpy.WEIGHT.T, rtol=1e-15)

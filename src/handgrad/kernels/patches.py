@@ -62,6 +62,29 @@ OUTPUT_SUMS: Matrix = (
     (0, 1, 0, 4, 0, 0),
     (0, 0, 1, 0, 8, 1),
 )
+# The weights' G = WEIGHT_SUMS · WEIGHT_TERMS; and the last transform of a gradient, with the
+# factors of G taken along, is GRADIENT_SUMS · OUTPUT_TERMS.
+WEIGHT_TERMS: Matrix = (
+    (1 / 4, 0, 0),
+    (-1 / 6, 0, -1 / 6),
+    (0, 1 / 6, 0),
+    (1 / 24, 0, 1 / 6),
+    (0, 1 / 12, 0),
+    (0, 0, 1),
+)
+WEIGHT_SUMS: Matrix = (
+    (1, 0, 0, 0, 0, 0),
+    (0, 1, -1, 0, 0, 0),
+    (0, 1, 1, 0, 0, 0),
+    (0, 0, 0, 1, 1, 0),
+    (0, 0, 0, 1, -1, 0),
+    (0, 0, 0, 0, 0, 1),
+)
+GRADIENT_SUMS: Matrix = (
+    (1 / 4, -1 / 6, 0, 1 / 24, 0, 0),
+    (0, 0, -1 / 6, 0, 1 / 12, 0),
+    (0, -1 / 6, 0, 1 / 6, 0, 1),
+)
 
 
 def combine(writer: Writer, matrix: Matrix, registers: list[Any]) -> list[Any]:
@@ -70,8 +93,10 @@ def combine(writer: Writer, matrix: Matrix, registers: list[Any]) -> list[Any]:
     results: list[Any] = []
     for row in matrix:
         terms = [(entry, register) for entry, register in zip(row, registers, strict=True) if entry]
-        terms.sort(key=lambda term: term[0] != 1)  # begin with an entry 1: every row has one
-        total = terms[0][1]
+        terms.sort(key=lambda term: term[0] != 1)  # begin with an entry 1, if there is one
+        entry, total = terms[0]
+        if entry != 1:
+            total = builder.fmul(writer.number(entry), total)
         for entry, register in terms[1:]:
             if entry == 1:
                 total = builder.fadd(total, register)
@@ -111,6 +136,8 @@ def both_ways(terms: Matrix, sums: Matrix) -> Callable[..., Any]:
 tile_winograd_input = intrinsic(both_ways(INPUT_TERMS, INPUT_SUMS))
 tile_winograd_output = intrinsic(both_ways(OUTPUT_TERMS, OUTPUT_SUMS))
 tile_winograd_gradient = intrinsic(both_ways(GRADIENT_TERMS, INPUT_SUMS))
+tile_winograd_weight = intrinsic(both_ways(WEIGHT_TERMS, WEIGHT_SUMS))
+tile_winograd_sums = intrinsic(both_ways(OUTPUT_TERMS, GRADIENT_SUMS))
 
 
 # -- max-pooling, 2 × 2 -----------------------------------------------------------------------

@@ -29,6 +29,8 @@ OUTPUT = np.array(
 )
 # And for F(3 × 3, 4 × 4), without its factors: the powers 0 to 3 of the points 0, 1, −1, 2, −2, ∞.
 GRADIENT = OUTPUT.T
+# The transform of the weights; turned over, the last one of their gradient.
+WEIGHT = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 
 
 def tile_lanes(_x: Array) -> int:
@@ -117,6 +119,16 @@ def tile_winograd_output(tile: Array) -> Array:
 def tile_winograd_gradient(tile: Array) -> Array:
     """G d Gᵀ without its factors, for each column by itself."""
     return np.einsum("pi,qj,ijc->pqc", GRADIENT, GRADIENT, one_vector(tile))
+
+
+def tile_winograd_weight(tile: Array) -> Array:
+    """G g Gᵀ, for each column by itself."""
+    return np.einsum("pi,qj,ijc->pqc", WEIGHT, WEIGHT, one_vector(tile))
+
+
+def tile_winograd_sums(tile: Array) -> Array:
+    """The last transform of a gradient: Gᵀ m G."""
+    return np.einsum("pi,qj,ijc->pqc", WEIGHT.T, WEIGHT.T, one_vector(tile))
 
 
 def tile_unpool(tile: Array, winner: Array, start: int, line: int, step: int) -> Array:

@@ -44,42 +44,6 @@ from handgrad.kernels.tiles import (
 from handgrad.kernels.windows import HALF, MASKED, POOLED, RELU
 
 GAP = 16  # numbers between planes, so that they do not fall on the same lines of the cache
-G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-WEIGHTS = np.kron(G, G)  # (36, 9): G g Gᵀ of a window written as one column
-
-
-@compiled
-def transform_weights(
-    lo: int,
-    hi: int,
-    weight: Array,
-    steps: tuple[int, int],
-    columns: int,
-    turned: bool,  # noqa: FBT001  (kernels take no keywords)
-    transform: Array,
-    out: Array,
-    size: tuple[int, int],
-) -> None:
-    """Write out[p, r, s] = Σ_k transform[p, k] weight[r, s, k] for the rows r = lo … hi − 1.
-
-    `weight` is flat, with `steps` from one r and s to the next and its nine k side by side,
-    backwards if `turned`; `out` is (36, *size), of which `columns` s are written.
-    """
-    planes, numbers = transform.shape
-    window = np.empty((numbers, columns), weight.dtype)
-    for r in range(lo, hi):
-        for s in range(columns):
-            at = r * steps[0] + s * steps[1]
-            for k in range(numbers):
-                window[k, s] = weight[at + (numbers - 1 - k if turned else k)]
-        for p in range(planes):
-            start = (p * size[0] + r) * size[1]
-            into = out[start : start + columns]
-            into[:] = 0
-            for k in range(numbers):
-                factor = transform[p, k]
-                for s in range(columns):
-                    into[s] += factor * window[k, s]
 
 
 @compiled

@@ -4,14 +4,12 @@ dweight is a sum over positions, and 4 × 4 of them at once give 3 × 3 numbers 
 same kind of sum as in `winograd.py`, with the gradient in the place of the weights, and the same
 transform of the inputs. So: transform x (Bᵀ x B) and dy (G d Gᵀ), multiply plane by plane, now
 summing over tiles, (C × tiles) (tiles × F), and transform the 36 sums into 3 × 3 at the very end,
-once per step. A quarter of the arithmetic of the plain sum. Behind a 2 × 2 max-pool dy is unpooled
-in registers, on the way into its planes.
+once per step (`winograd_weights.py`). A quarter of the arithmetic of the plain sum. Behind a 2 × 2
+max-pool dy is unpooled in registers, on the way into its planes.
 """
 
 from functools import cache
 from typing import Any
-
-import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
@@ -26,11 +24,6 @@ from handgrad.kernels.tiles import (
     tile_zeros,
 )
 from handgrad.kernels.winograd import tiles_in
-
-# The last transform, Aᵀ m A, with the factors of G taken along (they would cost time before).
-A = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 1]])
-FACTORS = np.array([1 / 4, -1 / 6, -1 / 6, 1 / 24, 1 / 24, 1])
-SUMS = np.kron(A * FACTORS, A * FACTORS)  # (9, 36)
 
 
 @compiled
@@ -139,33 +132,3 @@ def winograd_position_sums(
             wide_gradients(count, sizes, room, planes[0], d_room, planes[1], total, new)
         else:
             narrow_gradients(count, sizes, room, planes[0], d_room, planes[1], total, new)
-
-
-@compiled
-def gradients_out(
-    lo: int, hi: int, total: Array, sums: Array, padded: Two, size: Two, out: Array
-) -> None:
-    """out[f, c, k] = Σ_p sums[k, p] Σ over workers of total[worker, p, c, f], for c = lo … hi − 1.
-
-    `padded` is (C, F) of total, `size` that of out, flat and without padding.
-    """
-    filters = size[1]
-    numbers, planes = sums.shape
-    row = np.empty(filters, out.dtype)
-    windows = np.empty((numbers, filters), out.dtype)
-    for c in range(lo, hi):
-        windows[:] = 0
-        for p in range(planes):
-            start = (p * padded[0] + c) * padded[1]
-            row[:] = 0
-            for worker in range(len(total)):
-                part = total[worker, start : start + filters]
-                for f in range(filters):
-                    row[f] += part[f]
-            for k in range(numbers):
-                factor = sums[k, p]
-                for f in range(filters):
-                    windows[k, f] += factor * row[f]
-        for f in range(filters):
-            for k in range(numbers):
-                out[(f * size[0] + c) * numbers + k] = windows[k, f]

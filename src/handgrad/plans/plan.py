@@ -152,6 +152,8 @@ class Plan:
                     workers.wait()
                 for stage in reversed(self.learning):
                     stage.backward(worker, *self._rows(stage, worker))
+            for stage in self.learning:
+                stage.finish(worker)
             workers.wait()
             for stage in self.learning:
                 stage.gather(worker)

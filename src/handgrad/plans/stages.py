@@ -128,6 +128,9 @@ class Stage:
         """Compute dx for the rows lo … hi − 1, and this worker's part of the gradients."""
         raise NotImplementedError
 
+    def finish(self, worker: int) -> None:
+        """When this worker has gone back with all its rows: what it can do before the others."""
+
     def gather(self, worker: int) -> None:
         """When all workers have gone back: this worker's part of what they computed together."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from handgrad.kernels import winograd, winograd_gradients
+from handgrad.kernels import winograd, winograd_gradients, winograd_weights
 from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
 from handgrad.layers.base import Layer
@@ -55,22 +55,22 @@ class WinogradStage(ConvStage):
         context, x, y = self.context, self.x, self.y
         dtype, both = context.dtype, x.channels * y.channels
         self.d_sums = self.dy
-        self.transform = winograd.WEIGHTS.astype(dtype)
-        self.weight = aligned_zeros(36 * both, dtype)
+        self.padded = (x.channels, y.channels)
+        self.windows = self.partial(9 * both)  # of weights, and then of their gradients
+        self.weight = self.partial(36 * both)
         self.block, self.planes = self.block_for(self.tiles, x.channels, y.channels)
         rooms = [36 * sum(self.planes)]
         if self.learns:
-            self.sums = winograd_gradients.SUMS.astype(dtype)
             self.dtransformed = self.partial(36 * both)
             self.dweight = aligned_zeros(9 * self.input_shape[0] * self.shape[0], dtype)
             if self.pooled:
                 self.winner = np.pad(self.winner, (0, 2 * y.row + y.pixel))  # edges look beyond
         if self.dx is not None:
-            self.turned = aligned_zeros(36 * both, dtype)
+            self.turned = self.partial(36 * both)
             self.back_block, self.back_planes = self.block_for(
                 self.back_tiles, y.channels, x.channels
             )
-            rooms.append(36 * sum(self.back_planes))
+            rooms += [36 * sum(self.back_planes), 36 * both]
             if self.pooled:
                 self.spread_like = Buffer(1, self.sums_shape, dtype, border=self.sums_border)
                 self.spread = self.partial(self.back_block * self.spread_like.image)
@@ -91,17 +91,12 @@ class WinogradStage(ConvStage):
 
     def load(self, worker: int, *, training: bool) -> None:
         public, bias = self.parameters()
-        weight = public.reshape(-1)
-        c, f, share = self.input_shape[0], self.shape[0], self.context.workers.share
-        winograd.transform_weights(
-            *(*share(worker, c), weight, (9, 9 * c), f, False, self.transform),
-            *(self.weight, (self.x.channels, self.y.channels)),
-        )
+        size, windows = (self.input_shape[0], self.shape[0]), self.windows[worker]
+        winograd_weights.windows_in(public.reshape(-1), size, self.padded[1], windows)
+        winograd_weights.weights_in(windows, size[0], self.padded, self.weight[worker])
         if training and self.dx is not None:
-            winograd.transform_weights(
-                *(*share(worker, f), weight, (9 * c, 9), c, True, self.transform),
-                *(self.turned, (self.y.channels, self.x.channels)),
-            )
+            room, turned = self.room[worker], self.turned[worker]
+            winograd_weights.turned_in(windows, size, self.padded, room, turned)
         if worker == 0:
             self.load_bias(bias)
 
@@ -109,7 +104,7 @@ class WinogradStage(ConvStage):
         x, y = self.x, self.y
         how = POOLED if self.pooled else RELU if self.relu else PLAIN
         winograd.winograd_sums(
-            *(lo, hi, self.block, x.flat, self.x_at, x.channels, self.weight, self.bias),
+            *(lo, hi, self.block, x.flat, self.x_at, x.channels, self.weight[worker], self.bias),
             *(self.room[worker], self.planes, y.flat, y.at, self.size, how, y.flat, y.at),
             *(self.winner, y.flat, y.at, self.size, 0),
         )
@@ -124,7 +119,7 @@ class WinogradStage(ConvStage):
             at = (0, spread.image, spread.row, spread.pixel)
         _, height, width = self.input_shape
         winograd.winograd_sums(
-            *(lo, hi, self.back_block, source, at, dy.channels, self.turned, self.no_bias),
+            *(lo, hi, self.back_block, source, at, dy.channels, self.turned[worker], self.no_bias),
             *(self.room[worker], self.back_planes, dx.flat, dx.at, (height, width, dx.channels)),
             *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
             *(self.winner, dy.flat, dy.at, self.size, start),
@@ -140,12 +135,16 @@ class WinogradStage(ConvStage):
             *(self.winner, self.room[worker], self.planes, self.dtransformed[worker], fresh),
         )
 
+    def finish(self, worker: int) -> None:
+        winograd_weights.windows_of_gradient(
+            self.dtransformed[worker], self.input_shape[0], self.padded, self.windows[worker]
+        )
+
     def gather(self, worker: int) -> None:
         c, f = self.input_shape[0], self.shape[0]
-        winograd_gradients.gradients_out(
+        winograd_weights.gradient_out(
             *self.context.workers.share(worker, c),
-            *(self.dtransformed, self.sums, (self.x.channels, self.y.channels), (c, f)),
-            self.dweight,
+            *(self.windows, (c, f), self.padded[1], self.dweight),
         )
         if worker == 0:
             self.context.grads[f"{self.name}.weight"] = self.dweight.reshape(f, c, 3, 3)

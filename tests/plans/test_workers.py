@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -36,6 +37,33 @@ def test_every_worker_runs_and_waits() -> None:
         workers.run(task)
     assert sorted(before) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert after == [3, 3, 3, 6, 6, 6, 9, 9, 9]
+
+
+def ours() -> int:
+    """How many threads of workers there are."""
+    return sum(thread.name == "handgrad" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_plans_that_nobody_uses_go_and_their_threads_end(*, failing: bool) -> None:
+    gc.collect()
+    before = ours()
+    network = convnet()
+    plan = Plan(network, 8, Workers(3))
+    plan.step(images(8), SoftmaxCrossEntropy(), labels=np.arange(8))
+    if failing:
+        with pytest.raises(ValueError, match="the labels must have shape"):
+            plan.step(images(7), SoftmaxCrossEntropy(), labels=np.zeros((8, 3)))
+    assert ours() == before + 2
+    gone = weakref.ref(plan)
+    del plan
+    gc.collect()
+    assert gone() is None
+    for _ in range(100):
+        if ours() == before:
+            break
+        time.sleep(0.02)
+    assert ours() == before
 
 
 def test_shares_cover_all_rows_once() -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import threading
 import time
 import weakref
@@ -85,6 +86,25 @@ def test_an_error_in_a_worker_reaches_the_caller_and_the_next_run_is_well(failin
     with pytest.raises(ZeroDivisionError, match="planted"):
         workers.run(task)
     seen: list[int] = []
+    workers.run(seen.append)
+    assert sorted(seen) == [0, 1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system sends no such signals")
+def test_an_interrupt_waits_until_all_workers_are_done() -> None:
+    workers, seen = Workers(2), list[int]()
+
+    def task(worker: int) -> None:
+        if worker == 1:
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)  # the calling thread waits by now
+            time.sleep(0.1)
+        seen.append(worker)
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(task)
+    assert seen == [0, 1]
+    seen.clear()
     workers.run(seen.append)
     assert sorted(seen) == [0, 1]
 

@@ -20,7 +20,7 @@ from side_by_side.works import WORKS, Work
 
 BATCHES = [4**i for i in range(7)]  # 1 … 4096
 WIDTHS = [4**i for i in range(2, 7)]  # 16 … 4096
-ROWS = 2048  # of one epoch, at most, but one step at least
+ROWS = 2048  # of one epoch, or columns of its steps, at most; but one step at least
 SLOWER = 1.1
 
 
@@ -44,7 +44,8 @@ def of_batch(name: str) -> Callable[[int], Work]:
 def of_width(size: int) -> Work:
     """784-size-10 with Adam."""
     work = next(each for each in WORKS if each.name == "mlp-adam")
-    return replace(work, network=lambda: two_layer_net(784, size, 10))
+    steps = max(1, min(20, ROWS // size))
+    return replace(work, network=lambda: two_layer_net(784, size, 10), steps=steps)
 
 
 CURVES = [

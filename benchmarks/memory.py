@@ -2,7 +2,7 @@
 
 Each side in a process of its own. Counted is what the process holds in memory (resident) at its
 peak, above what it held before: program, libraries and compiled kernels, data, and what two steps
-with two rows leave behind. `summary` is what `network.summary(batch_size=…)` said beforehand.
+with a few rows leave behind. `summary` is what `network.summary(batch_size=…)` said beforehand.
 """
 
 from dataclasses import replace

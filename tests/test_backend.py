@@ -1,6 +1,7 @@
 """Which implementation answers, who may choose it, and what happens when a twin cannot be had."""
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -118,6 +119,19 @@ def test_the_reference_answers_for_everything_else(x: Any) -> None:
     also_for("softmax_backward", x, saved)
     also_for("softmax_backward", X, saved._replace(probs=x))
     also_for("dropout_forward", X, mask=[[True, False]], rate=0.5)
+
+
+@pytest.mark.usefixtures("twins_answer")
+def test_a_copied_dtype_is_the_same_dtype() -> None:
+    """Networks that were copied, and arrays from another process, have such ones."""
+    copied = pickle.loads(pickle.dumps(np.dtype("float32")))  # noqa: S301  (our own)
+    assert copied is not np.dtype("float32")
+    param = np.zeros(3, np.float32)
+    grad, other = np.zeros(12, np.uint8).view(copied), np.zeros(24, np.uint8).view("float64")
+    v = np.zeros(3, np.float32)
+    assert asked(lambda: ops.momentum_step(param, grad, v, learning_rate=0.1))
+    assert asked(lambda: ops.momentum_step(grad, param, v, learning_rate=0.1))
+    assert not asked(lambda: ops.momentum_step(param, other, v, learning_rate=0.1))
 
 
 @pytest.mark.usefixtures("twins_answer")

@@ -91,7 +91,7 @@ def test_epoch(tmp_path: Path) -> None:
 
 def test_growth(tmp_path: Path) -> None:
     text, values = run("growth", tmp_path, "--sides", "handgrad")
-    assert "batch size 2" in text
+    assert "batch size 4" in text
     for curve in values["curves"].values():
         assert all(sides["handgrad"]["median"] > 0 for sides in curve.values())
     assert (tmp_path / "growth.png").stat().st_size > 10_000

@@ -1,6 +1,7 @@
 """What every side can do. This module needs NumPy alone: peers may live in another Python."""
 
 import ctypes
+import gc
 import json
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 STATUS = Path("/proc/self/status")
+FEW = 32  # rows of the steps before memory is measured
 LONG_EPOCH = 2.0  # seconds; an epoch as long as this wakes threads and caches by itself
 
 
@@ -84,16 +86,19 @@ class Side:
     def memory(self, steps: int) -> dict[str, int]:
         """Bytes: `before` the steps, and the `peak` above that while they run.
 
-        Steps of two rows come first: they load what a library loads when it is first used.
+        Steps of a few rows come first: they load what a library loads when it is first used. (Not
+        of one or two: for so few, libraries have other kernels.)
 
         Raises:
             UnsupportedError: this system does not tell.
         """
         if not STATUS.exists():
             raise UnsupportedError("this system does not tell a process's peak memory")
-        batch, self.task["batch"] = self.task["batch"], 2
+        batch = self.task["batch"]
+        self.task["batch"] = min(batch, FEW)
         self.epochs(2, 2)
         self.task["batch"] = batch
+        gc.collect()
         give_back()
         before = status("VmRSS")
         (STATUS.parent / "clear_refs").write_text("5", encoding="ascii")  # the peak begins anew

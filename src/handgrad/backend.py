@@ -187,12 +187,13 @@ def suits(args: tuple[Any, ...], options: dict[str, Any]) -> bool:
 def fit(values: Iterable[Any], dtype: Any, others: Container[Any]) -> bool:
     """Whether all arrays are NumPy's own, and of this dtype or of one of the others.
 
-    It stands before every call, so it is written for speed: `is` before `in`, because there is
-    one object for float32 and one for float64.
+    It stands before every call, so it is written for speed: `is` first, because there is one
+    object for float32 and one for float64; but copying or unpickling a dtype makes another.
     """
     for value in values:
         if type(value) is np.ndarray:
-            if value.dtype is not dtype and value.dtype not in others:
+            own = value.dtype
+            if own is not dtype and own != dtype and own not in others:
                 return False
         elif isinstance(value, tuple):
             if not fit(value, dtype, IN_SAVED):  # pyright: ignore[reportUnknownArgumentType]

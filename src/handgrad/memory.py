@@ -7,6 +7,7 @@ buffers when it is built, and an untouched buffer costs nothing: it is built, an
 """
 
 import copy
+import math
 import tracemalloc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -17,14 +18,15 @@ import numpy as np
 from handgrad.backend import compiled, use
 from handgrad.checks import check_count
 from handgrad.layers.base import Layer
+from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.optimizers import Adam
 
 FEW, MORE = 8, 16  # rows of the two steps
-SLOTS = 3  # a gradient, and two slots of Adam, for each parameter
+SLOTS = 2  # of Adam, for each parameter
 
 
 class Memory(NamedTuple):
-    """Bytes that training takes at its peak, besides the program, the data and the parameters."""
+    """Bytes that training takes at its peak, parameters included, besides program and data."""
 
     batch_size: int
     reference: int  # layer by layer, without compiled code
@@ -56,7 +58,9 @@ def training_memory(network: Any, batch_size: int | None) -> Memory | None:
     check_count(batch_size, who="Network.summary", which="batch_size")
     with use("reference"), np.errstate(all="ignore"):
         whole = at(batch_size, lambda rows: used_by_step(network.copy(), rows))
-    return Memory(batch_size, whole.peak, used_by_plan(network, batch_size))
+    own = sum(array.nbytes for array in (*network.params.values(), *network.state.values()))
+    planned = used_by_plan(network, batch_size)
+    return Memory(batch_size, own + whole.peak, None if planned is None else own + planned)
 
 
 def used_by_step(network: Any, rows: int) -> Use:
@@ -77,28 +81,50 @@ def used_by_plan(network: Any, batch_size: int) -> int | None:
     if not compiled():
         return None
     try:
-        from handgrad.losses import SoftmaxCrossEntropy
-        from handgrad.plans import training_plan
-        from handgrad.plans.plain import LayerStage
+        from handgrad.plans import DensePlan, Plan, dense_plan, training_plan
 
         loss = SoftmaxCrossEntropy()
-        plan = training_plan(network, batch_size, loss)  # what it imports does not count
+
+        def make() -> DensePlan | Plan | None:  # as the Trainer chooses
+            dense = dense_plan(network, loss, Adam(), batch_size)
+            return dense if dense is not None else training_plan(network, batch_size, loss)
+
+        make()  # what is imported on the way does not count
         with tracing():
             before = tracemalloc.get_traced_memory()[0]
-            plan = training_plan(network, batch_size, loss)
+            plan = make()
             buffers = tracemalloc.get_traced_memory()[0] - before
     except (ImportError, MemoryError):
         return None
     if plan is None:
         return None
-    shape = (batch_size, *network.input_shape)
+    slots = SLOTS * sum(array.nbytes for array in network.trainable().values())
+    if isinstance(plan, DensePlan):  # its slots lie in its buffers; at the end they are copied
+        return buffers + slots
+    return buffers + slots + around_plan(network, plan, batch_size)
+
+
+def around_plan(network: Any, plan: Any, batch_size: int) -> int:
+    """What a step takes besides buffers and slots.
+
+    The batch, layers that run by themselves, and gradients that do not lie in the buffers.
+    """
+    from handgrad.plans.plain import LayerStage
+
+    learning = network.trainable()
     others = [
         layer_use(stage.layer, batch_size) for stage in plan.stages if isinstance(stage, LayerStage)
     ]
     on_the_way = max((use.peak - use.kept for use in others), default=0)
-    slots = SLOTS * sum(array.nbytes for array in network.trainable().values())
-    batch = int(np.prod(shape)) * network.dtype.itemsize
-    return buffers + sum(use.kept for use in others) + on_the_way + slots + batch
+    copied = sum(
+        array.nbytes
+        for stage in plan.stages
+        if not stage.hands_out
+        for name, array in learning.items()
+        if name.startswith(f"{stage.name}.")
+    )
+    batch = batch_size * math.prod(network.input_shape) * network.dtype.itemsize
+    return sum(use.kept for use in others) + on_the_way + copied + batch
 
 
 def layer_use(layer: Layer, batch_size: int) -> Use:

@@ -25,7 +25,8 @@ class Summary(NamedTuple):
 
     Floating-point operations are those of one example's forward pass (a backward pass takes about
     twice as many). Output bytes are what the outputs of all layers of one example take. What
-    training takes is known where the batch size was given.
+    training takes (parameters, gradients and optimizer included) is known where the batch size was
+    given.
     """
 
     input_shape: tuple[int, ...]

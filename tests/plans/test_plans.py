@@ -14,6 +14,7 @@ import pytest
 pytest.importorskip("numba")
 
 from handgrad import (
+    SGD,
     Affine,
     AveragePool2d,
     BatchNorm,
@@ -34,12 +35,13 @@ from handgrad import (
     Sigmoid,
     SoftmaxCrossEntropy,
     Standardize,
+    Trainer,
 )
 from handgrad.backend import use
 from handgrad.checks import InvalidValueError
 from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
-from handgrad.plans import Plan, Workers, training_plan
+from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.plain import LayerStage
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
@@ -371,6 +373,14 @@ def test_what_a_plan_returns_is_the_callers() -> None:
     kept = first.copy()
     plan.forward(np.zeros((4, 5)), training=False)
     assert np.array_equal(first, kept)
+
+
+def test_a_network_without_parameters_needs_no_plan() -> None:
+    network, x = Network([MaxPool2d(2), Flatten()], (9, 64, 64)), np.zeros((20, 9, 64, 64))
+    assert training_plan(network, 100, SoftmaxCrossEntropy()) is None
+    trainer = Trainer(network, SoftmaxCrossEntropy(), SGD())
+    assert trainer.fit(x, np.arange(20), epochs=1, batch_size=20).last["loss"] > 0
+    assert predict(network, x, 20) is not None
 
 
 @pytest.mark.parametrize("name", [*RECIPES, "simple_conv_net", "deep_conv_net"])

@@ -2,7 +2,9 @@
 
 import gc
 import os
+import signal
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,6 +40,33 @@ def test_every_worker_runs_and_waits() -> None:
     assert after == [3, 3, 3, 6, 6, 6, 9, 9, 9]
 
 
+def ours() -> int:
+    """How many threads of workers there are."""
+    return sum(thread.name == "handgrad" for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_plans_that_nobody_uses_go_and_their_threads_end(*, failing: bool) -> None:
+    gc.collect()
+    before = ours()
+    network = convnet()
+    plan = Plan(network, 8, Workers(3))
+    plan.step(images(8), SoftmaxCrossEntropy(), labels=np.arange(8))
+    if failing:
+        with pytest.raises(ValueError, match="cannot reshape"):
+            plan.step(np.zeros((8, 5)), SoftmaxCrossEntropy(), labels=np.arange(8))
+    assert ours() == before + 2
+    gone = weakref.ref(plan)
+    del plan
+    gc.collect()
+    assert gone() is None
+    for _ in range(100):
+        if ours() == before:
+            break
+        time.sleep(0.02)
+    assert ours() == before
+
+
 def test_shares_cover_all_rows_once() -> None:
     workers = Workers(4)
     for total in (0, 1, 3, 4, 10):
@@ -61,19 +90,23 @@ def test_an_error_in_a_worker_reaches_the_caller_and_the_next_run_is_well(failin
     assert sorted(seen) == [0, 1]
 
 
-def test_threads_end_with_the_plan_that_they_worked_for() -> None:
-    before = set(threading.enumerate())
-    plan = Plan(convnet(), 8, Workers(3))
-    kept = weakref.ref(plan)
-    plan.step(images(8).astype(np.float32), SoftmaxCrossEntropy(), labels=np.arange(8))
-    threads = set(threading.enumerate()) - before
-    assert len(threads) == 2
-    del plan
-    gc.collect()
-    assert kept() is None
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
+@pytest.mark.skipif(os.name != "posix", reason="this system sends no such signals")
+def test_an_interrupt_waits_until_all_workers_are_done() -> None:
+    workers, seen = Workers(2), list[int]()
+
+    def task(worker: int) -> None:
+        if worker == 1:
+            time.sleep(0.1)
+            os.kill(os.getpid(), signal.SIGINT)  # the calling thread waits by now
+            time.sleep(0.1)
+        seen.append(worker)
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(task)
+    assert seen == [0, 1]
+    seen.clear()
+    workers.run(seen.append)
+    assert sorted(seen) == [0, 1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -24,6 +24,8 @@ class AffineStage(WeightedStage):
     shared by rows of weights, not by examples, so there is nothing to add up.
     """
 
+    hands_out = True
+
     def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
         super().connect(x, y, dy, dx)
         dtype = self.context.dtype

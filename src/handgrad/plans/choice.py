@@ -47,9 +47,9 @@ def images_at_once(network: Network) -> int:
 
 
 def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
-    """A plan for training steps, or None where layer by layer is as good."""
+    """A plan for training steps, or None where layer by layer is as good, or nothing can learn."""
     operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
-    if operations < SMALL:
+    if operations < SMALL or not network.params:
         return None
     at_once = images_at_once(network) if type(loss) in LOSSES else None
     return Plan(network, batch_size, workers_for(network, operations), at_once=at_once)

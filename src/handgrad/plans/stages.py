@@ -79,6 +79,7 @@ class Stage:
         dy_step: distance between the positions of dy (a strided convolution wants gaps).
         whole_channels: whether x's channels must be padded to whole registers.
         room_size: how many numbers each worker needs room for, while it is in this stage.
+        hands_out: whether the gradients of weights are views of the plan's buffers, not copies.
         reuses_x: whether backward is done with x where it writes dx, so that dx may take its place.
         relu: whether it ends with the ReLU that follows its layer.
         dy_masked: whether the stage after this one takes that ReLU's mask into its dx.
@@ -89,6 +90,7 @@ class Stage:
     dy_border: tuple[Pair, Pair] = NONE
     dy_step: Pair = (1, 1)
     whole_channels = False
+    hands_out = False
     reuses_x = False
     relu = False
     dy_masked = False

@@ -20,6 +20,7 @@ class WinogradStage(ConvStage):
     """A 3 × 3 convolution by Winograd's products: a quarter of the arithmetic."""
 
     whole_channels = True
+    hands_out = True
     reuses_x = True  # every position of dx is written once, after its mask was read
 
     @staticmethod

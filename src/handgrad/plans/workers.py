@@ -4,8 +4,10 @@ Compiled kernels release Python's lock, so plain threads run them side by side. 
 function that all workers run at once, each on its part of the batch; where it needs numbers of
 the whole batch (batch norm's mean, the loss), the workers wait for each other. That happens a few
 times per step, so starting threads costs next to nothing, and without OpenMP there is nothing that
-a fork could break: after one, the new process starts workers of its own. The threads know their
-workers by a weak reference, and end when these are gone: with the plan that they worked for.
+a fork could break: after one, the new process starts workers of its own.
+
+The threads know only the `Crew`, which forgets each task when it is done: so a plan that nobody
+uses any more goes, with its buffers, and its threads end.
 """
 
 import os
@@ -13,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -27,6 +30,78 @@ POLITE = 10  # times that a worker asks again before it sleeps
 NAP, LONGEST = 2e-5, 50  # seconds of the first sleep, and how many times that of the longest
 
 
+class Crew:
+    """The threads of some workers in one process, and what they share.
+
+    Attributes:
+        task: what all are to do; None between two runs.
+        errors: what went wrong in this run.
+        cores: that the workers were on when they began.
+        seats: one for each worker that may compute at the same time.
+        meet: where the workers wait for each other.
+        mine: its `number` is which worker a thread is.
+    """
+
+    def __init__(self, count: int, at_once: int) -> None:
+        self.process = os.getpid()
+        self.task: Callable[[int], None] | None = None
+        self.errors: list[BaseException] = []
+        self.cores = [NOWHERE] * count
+        self.seats = threading.Semaphore(at_once)
+        self.meet = aligned_zeros(LINE * count, np.int64)
+        self.mine = threading.local()
+        self.finished: list[int] = []  # who has done this run's task
+        self.news: SimpleQueue[None] = SimpleQueue()  # one for each entry of `finished`
+        self.gates: list[SimpleQueue[bool]] = [SimpleQueue() for _ in range(count - 1)]
+        for number in range(1, count):
+            threading.Thread(target=self.loop, args=(number,), daemon=True, name="handgrad").start()
+
+    def run(self, task: Callable[[int], None]) -> list[BaseException]:
+        """Run a task with all workers, the calling thread as number 0; what went wrong."""
+        self.task, self.errors, self.finished = task, [], []
+        self.meet[:] = 0
+        self.cores[0] = core()
+        for gate in self.gates:
+            gate.put(True)
+        self.work(0)
+        while len(self.finished) < len(self.gates):
+            try:
+                self.news.get()
+            except KeyboardInterrupt as error:  # raised when nobody writes into buffers any more
+                self.errors.append(error)
+        errors, self.task, self.errors = self.errors, None, []
+        return errors
+
+    def end(self) -> None:
+        """Let the threads end, where they are: a fork has none of them.
+
+        The garbage collector may call this at any time; of all that could wake a thread, a
+        SimpleQueue is made for that.
+        """
+        if self.process == os.getpid():
+            for gate in self.gates:
+                gate.put(False)
+
+    def loop(self, number: int) -> None:
+        """What a thread does."""
+        while self.gates[number - 1].get():
+            move_away(self.cores[:number])
+            self.cores[number] = core()
+            self.work(number)
+            self.finished.append(number)
+            self.news.put(None)
+
+    def work(self, number: int) -> None:
+        """One worker's part of the task."""
+        task, self.mine.number = self.task, number
+        assert task is not None  # noqa: S101  (it is, while it runs)
+        try:
+            with self.seats:
+                task(number)
+        except BaseException as error:  # noqa: BLE001  (raised again by the caller of run)
+            self.errors.append(error)
+
+
 class Workers:
     """A fixed number of workers; the calling thread is one of them.
 
@@ -39,9 +114,7 @@ class Workers:
     def __init__(self, count: int, *, at_once: int | None = None) -> None:
         self.count = count
         self.at_once = min(count, at_once or count)
-        self._process = 0
-        self._threads: list[threading.Thread] = []
-        self._errors: list[BaseException] = []
+        self._crew: Crew | None = None
 
     def __eq__(self, other: object) -> bool:
         """As many workers, as many of them at once."""
@@ -60,20 +133,9 @@ class Workers:
         if self.count == 1:
             task(0)
             return
-        self._start()
-        self._task, self._errors = task, []
-        self._meet[:] = 0
-        self.cores[0] = core()
-        for gate in self._gates:
-            gate.release()
-        self._work(0)
-        for _ in self._threads:
-            self._done.acquire()
-        del self._task  # and the plan that it holds
-        if self._errors:
-            raise next(
-                (e for e in self._errors if not isinstance(e, StoppedError)), self._errors[0]
-            )
+        errors = self._here().run(task)
+        if errors:
+            raise next((e for e in errors if not isinstance(e, StoppedError)), errors[0])
 
     def wait(self) -> None:
         """Called inside a task: wait until every worker has come here.
@@ -81,15 +143,16 @@ class Workers:
         To wake a thread takes some 50 µs, so all watch for the others a while before they sleep.
         """
         if self.count > 1:
-            self._seats.release()
+            crew, polite = self._here(), POLITE if self.at_once > 1 else 0
+            crew.seats.release()
             try:
                 late = 0
-                arrive(self._meet, self._mine.number)
-                while not arrived(self._meet, self._mine.number, self.count):
+                arrive(crew.meet, crew.mine.number)
+                while not arrived(crew.meet, crew.mine.number, self.count):
                     late += 1
-                    let_others_run(late, self._errors, polite=POLITE if self.at_once > 1 else 0)
+                    let_others_run(late, crew.errors, polite=polite)
             finally:
-                self._seats.acquire()
+                crew.seats.acquire()
 
     def share(self, worker: int, total: int) -> tuple[int, int]:
         """The rows lo … hi − 1 of `total` that are this worker's.
@@ -99,62 +162,16 @@ class Workers:
         """
         return total * worker // self.count, total * (worker + 1) // self.count
 
-    def _start(self) -> None:
-        """Start the threads, once per process."""
-        if self._process == os.getpid():
-            return
-        self._process = os.getpid()
-        self._meet = aligned_zeros(LINE * self.count, np.int64)
-        self._mine = threading.local()  # `number`: which worker a thread is
-        self._done = threading.Semaphore(0)
-        self.cores = [NOWHERE] * self.count  # that the workers were on when they began
-        self._seats = threading.Semaphore(self.at_once)
-        self._gates = [threading.Semaphore(0) for _ in range(self.count - 1)]
-        self._threads = [
-            threading.Thread(
-                target=serve, args=(weakref.ref(self), gate, k + 1), daemon=True, name="handgrad"
-            )
-            for k, gate in enumerate(self._gates)
-        ]
-        weakref.finalize(self, send_home, self._gates, os.getpid()).atexit = False
-        for thread in self._threads:
-            thread.start()
-
-    def once(self, number: int) -> None:
-        """A thread's part of a run."""
-        move_away(self.cores[:number])
-        self.cores[number] = core()
-        self._work(number)
-        self._done.release()
-
-    def _work(self, number: int) -> None:
-        self._mine.number = number
-        try:
-            with self._seats:
-                self._task(number)
-        except BaseException as error:  # noqa: BLE001  (raised again by the caller of run)
-            self._errors.append(error)
+    def _here(self) -> Crew:
+        """The threads in this process, started when they are first needed."""
+        crew = self._crew
+        if crew is None or crew.process != os.getpid():
+            crew = self._crew = Crew(self.count, self.at_once)
+            weakref.finalize(self, crew.end).atexit = False
+        return crew
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"count": self.count, "at_once": self.at_once, "_process": 0, "_threads": []}
-
-
-def serve(workers: "weakref.ref[Workers]", gate: threading.Semaphore, number: int) -> None:
-    """What a thread does: one part of each run, until its workers are gone."""
-    while True:
-        gate.acquire()
-        owner = workers()
-        if owner is None:
-            return
-        owner.once(number)
-        del owner  # or it would live as long as this waits
-
-
-def send_home(gates: Sequence[threading.Semaphore], process: int) -> None:
-    """Let the threads of this process find out that their workers are gone."""
-    if os.getpid() == process:
-        for gate in gates:
-            gate.release()
+        return {"count": self.count, "at_once": self.at_once, "_crew": None}
 
 
 class StoppedError(HandgradError):

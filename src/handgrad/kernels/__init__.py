@@ -26,6 +26,8 @@ TWINS: dict[str, str] = {
     "batch_norm_backward": "normalization",
     "batch_norm_forward": "normalization",
     "batch_norm_inference_forward": "normalization",
+    "conv2d_backward": "convolution",
+    "conv2d_forward": "convolution",
     "dropout_backward": "dropout",
     "dropout_forward": "dropout",
     "layer_norm_backward": "normalization",

@@ -30,8 +30,12 @@ TWINS: dict[str, str] = {
     "conv2d_forward": "convolution",
     "dropout_backward": "dropout",
     "dropout_forward": "dropout",
+    "gelu_backward": "gates",
+    "gelu_forward": "gates",
     "layer_norm_backward": "normalization",
     "layer_norm_forward": "normalization",
+    "leaky_relu_backward": "activations",
+    "leaky_relu_forward": "activations",
     "log_softmax_backward": "softmax",
     "log_softmax_forward": "softmax",
     "max_pool2d_backward": "pooling",
@@ -41,9 +45,14 @@ TWINS: dict[str, str] = {
     "relu_backward": "activations",
     "relu_forward": "activations",
     "rmsprop_step": "updates",
+    "sigmoid_backward": "activations",
+    "sigmoid_forward": "activations",
+    "silu_backward": "gates",
+    "silu_forward": "gates",
     "softmax_backward": "softmax",
     "softmax_cross_entropy_forward": "losses",
     "softmax_forward": "softmax",
+    "tanh_backward": "activations",
 }
 
 

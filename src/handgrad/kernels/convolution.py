@@ -25,7 +25,7 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.kernels import require
 from handgrad.kernels.blocks import Block, Room
-from handgrad.kernels.dense import matrix_sums
+from handgrad.kernels.dense import NOTHING_AFTER, matrix_sums
 from handgrad.kernels.jit import compiled, dense
 from handgrad.kernels.patches import tile_square, tile_transpose
 from handgrad.kernels.tiles import tile_add, tile_keep, tile_lanes, tile_load, tile_store
@@ -121,7 +121,7 @@ def filter_patches(columns: int, a: Array, room: Room) -> None:
         w = (room.patches + g * room.pixels * room.pitch, room.pitch)
         y = (room.sums + g * room.filters * room.pitch, room.pitch)
         whole = whole_registers(a, columns)
-        matrix_sums(a, *x, *w, room.zeros, *y, whole, 0, room.filters, room.pixels)
+        matrix_sums(a, *x, *w, room.zeros, *y, whole, 0, room.filters, room.pixels, NOTHING_AFTER)
 
 
 @compiled
@@ -132,7 +132,7 @@ def patch_gradient(columns: int, a: Array, room: Room) -> None:
         w = (room.sums + g * room.filters * room.pitch, room.pitch)
         y = (room.patches + g * room.pixels * room.pitch, room.pitch)
         whole = whole_registers(a, columns)
-        matrix_sums(a, *x, *w, room.zeros, *y, whole, 0, room.pixels, room.filters)
+        matrix_sums(a, *x, *w, room.zeros, *y, whole, 0, room.pixels, room.filters, NOTHING_AFTER)
 
 
 @compiled
@@ -152,7 +152,7 @@ def weight_gradient(columns: int, a: Array, room: Room, dweight: Array) -> None:
         turn(columns, a, room, g)
         x = (room.patches + g * room.pixels * room.pitch, room.pitch, 1)
         w, y = (room.turned, room.wide), (room.dweight, room.wide)
-        matrix_sums(a, *x, *w, room.zeros, *y, room.wide, 0, room.pixels, columns)
+        matrix_sums(a, *x, *w, room.zeros, *y, room.wide, 0, room.pixels, columns, NOTHING_AFTER)
         for k in range(room.pixels):
             for f in range(room.filters):
                 dweight[g, k, f] += a[room.dweight + k * room.wide + f]

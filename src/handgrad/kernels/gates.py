@@ -1,4 +1,9 @@
-"""GELU and SiLU, compiled: one pass before NumPy's exponential or hyperbolic tangent, one after."""
+"""GELU and SiLU, compiled: one pass before NumPy's exponential or hyperbolic tangent, one after.
+
+GELU's first pass holds x within its bound and computes the argument of the switch, its second the
+output; SiLU takes the two passes of the sigmoid and one more. Each backward is one pass, where
+NumPy makes five (SiLU) and twelve (GELU).
+"""
 
 import numpy as np
 

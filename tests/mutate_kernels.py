@@ -17,6 +17,7 @@ from types import ModuleType
 import numpy as np
 
 from handgrad import kernels
+from handgrad.kernels import dense, tiles_in_numpy
 from mutate import Mutant, functions_of, mutants_of
 from twins import twin_cases
 
@@ -44,20 +45,21 @@ def kernel_mutants() -> list[Mutant]:
 
 @contextmanager
 def uncompiled() -> Generator[None]:
-    """Plain Python in place of everything compiled."""
-    compiled = [
-        (module, name, value)
-        for module in modules()
-        for name, value in vars(module).items()
-        if hasattr(value, "py_func")
-    ]
-    for module, name, value in compiled:
-        setattr(module, name, value.py_func)
+    """Plain Python in place of everything compiled, and tiles of NumPy, with short registers."""
+    kept = [(module, dict(vars(module))) for module in [*modules(), dense]]
+    width, tiles_in_numpy.LANES = tiles_in_numpy.LANES, 2
+    for module, names in kept:
+        for name, value in names.items():
+            if name.startswith("tile_"):
+                setattr(module, name, getattr(tiles_in_numpy, name))
+            elif hasattr(value, "py_func"):
+                setattr(module, name, value.py_func)
     try:
         yield
     finally:
-        for module, name, value in compiled:
-            setattr(module, name, value)
+        tiles_in_numpy.LANES = width
+        for module, names in kept:
+            vars(module).update(names)
 
 
 @contextmanager

@@ -150,6 +150,11 @@ def test_what_is_no_batch(x: Any, error: type[Exception], message: str) -> None:
             run(x)
 
 
+def test_a_bias_is_there_or_not() -> None:
+    with pytest.raises(DtypeError, match=r"Affine: bias must be a bool, but is 0 \(int\)"):
+        Affine(2, bias=0)  # pyright: ignore[reportArgumentType]
+
+
 def test_backward_takes_the_shape_of_the_output_and_any_dtype() -> None:
     net = Network([Affine(2)], 3)
     y, saved = net.forward(np.ones((4, 3)), training=True)
@@ -157,6 +162,13 @@ def test_backward_takes_the_shape_of_the_output_and_any_dtype() -> None:
         ShapeError, match=r"Network\.backward: dy must have shape \(N, 2\), but has"
     ):
         net.backward(y.T, saved)
+    for rows in (1, 3, 5):  # NumPy would take the one row for all
+        with pytest.raises(
+            ShapeError,
+            match=rf"Network\.backward: dy must have shape \(4, 2\), but has shape \({rows}, 2\)\. "
+            "Give the gradient of the output that forward returned with this saved",
+        ):
+            net.backward(np.ones((rows, 2)), saved)
     dx, grads = net.backward(y.astype(float).tolist(), saved)
     assert {dx.dtype, *(grad.dtype for grad in grads.values())} == {np.dtype(np.float32)}
 

@@ -22,11 +22,13 @@ from harness import Array, Case, Example, cast, check_close, leaves
 from mutate import load
 
 DTYPES = (np.float32, np.float64)
-# What is not compiled: windows other than 2×2 and 3×3, moved by 2. The maximum's backward is.
+# What is not compiled: pools other than 2×2 and 3×3, moved by 2 (the maximum's backward is), and
+# convolutions with windows of one pixel.
 REFUSED = {
     "average_pool2d": {"average_pool2d_forward", "average_pool2d_backward"},
     "average_pool2d-own_pixels": {"average_pool2d_forward", "average_pool2d_backward"},
     "average_pool2d-padded": {"average_pool2d_forward", "average_pool2d_backward"},
+    "conv2d-one_by_one": {"conv2d_forward", "conv2d_backward"},
     "max_pool2d": {"max_pool2d_forward"},
     "max_pool2d-overlapping": {"max_pool2d_forward"},
     "max_pool2d-padded": {"max_pool2d_forward"},
@@ -145,7 +147,7 @@ class TwinCase:
             for _, args, options in self.calls(name):
                 for value in (np.nan, np.inf, -np.inf):
                     first = args[0].copy()
-                    first[(1,) * first.ndim] = value
+                    first[tuple(min(1, size - 1) for size in first.shape)] = value
                     with np.errstate(all="ignore"):
                         came = kernels.load(name)(first, *args[1:], **options)
                         expected = reference(name)(first, *args[1:], **options)

@@ -119,8 +119,8 @@ class Network:
         """
         dy = np.asarray(dy)
         check_shape(dy, ("N", *self.output_shape), who="Network.backward", which="dy")
-        if dy.dtype.kind != "c":
-            dy = dy.astype(self.dtype, copy=False)
+        saved.check_rows(dy, who="Network.backward")
+        dy = dy if dy.dtype.kind == "c" else dy.astype(self.dtype, copy=False)
         return self.body.backward(dy, saved, observe=observe)
 
     def commit(self, saved: SequentialSaved) -> None:

@@ -58,8 +58,14 @@ class Examples:
         yield "batch_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "batch_norm", ((self.normal(*images), *per_channel), {})
         yield "batch_norm_inference", ((self.normal(*images), *per_channel), statistics)
+        filters = self.normal(16, 16, 3, 3), self.normal(16)
+        yield "conv2d", ((self.normal(*images), *filters), {"padding": (1, 1)})
+        filters = self.normal(30, 1, 5, 5), self.normal(30)
+        yield "conv2d", ((self.normal(100, 1, 28, 28), *filters), {})
         mask = self.rng.random(rows) >= 0.5
         yield "dropout", ((self.normal(*rows),), {"mask": mask, "rate": 0.5})
+        for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "tanh"):
+            yield activation, ((self.normal(*images),), {})
         yield "layer_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "log_softmax", ((self.normal(*scores),), {})
         yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import handgrad.layers
-from handgrad import Affine, Conv2d, Flatten, Network, Relu, Residual, ops
+from handgrad import Affine, Conv2d, Flatten, Network, Relu, Residual
+from handgrad.backend import ops
 from handgrad.checks import DtypeError, InvalidValueError, ShapeError
 from handgrad.layers.describe import describe, known_layers, make
 from harness import check_close
@@ -199,6 +200,7 @@ def test_another_batch_than_it_was_built_for():
     [
         ({"filters": 0}, InvalidValueError, r"Conv2d: filters must be at least 1, but is 0"),
         ({"groups": 0}, InvalidValueError, r"Conv2d: groups must be at least 1, but is 0"),
+        ({"bias": "no"}, DtypeError, r"Conv2d: bias must be a bool, but is 'no' \(str\)"),
         ({"kernel": 0}, InvalidValueError, r"Conv2d: kernel must be at least 1, but is 0"),
         ({"kernel": (3, 0)}, InvalidValueError, r"kernel must be at least 1, but is 0"),
         ({"kernel": 2.5}, DtypeError, r"Conv2d: kernel must be a whole number, but is 2\.5"),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from handgrad.backend import ops
-from handgrad.checks import Array, check_count
+from handgrad.checks import Array, check_count, check_kind
 from handgrad.initializers import Initializer, resolve, zeros
 from handgrad.layers.base import Layer, ParamSpec, Shape
 from handgrad.ops.affine import AffineSaved
@@ -34,6 +34,7 @@ class Affine(Layer):
     ) -> None:
         super().__init__(name=name)
         check_count(features, who="Affine", which="features")
+        check_kind(bias, bool, who="Affine", which="bias")
         self.features = features
         self.init = init
         self.bias = bias

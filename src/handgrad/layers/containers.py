@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from handgrad.checks import Array, InvalidValueError, ShapeError, shape_text
+from handgrad.checks import Array, InvalidValueError, ShapeError, check_shape, shape_text
 from handgrad.layers.base import Layer, Observer, Shape
 from handgrad.layers.children import (
     check_layer,
@@ -98,6 +98,12 @@ class SequentialSaved(NamedTuple):
     """What `Sequential.backward` needs: each layer's own `saved`, in order."""
 
     layers: tuple[Any, ...]
+    rows: int  # of the batch
+
+    def check_rows(self, dy: Array, *, who: str) -> None:
+        """Refuse a gradient with more rows than the output, or fewer: NumPy may repeat one row."""
+        cure = "Give the gradient of the output that forward returned with this saved."
+        check_shape(dy, (self.rows, *dy.shape[1:]), who=who, which="dy", cure=cure)
 
 
 class Sequential(Container):
@@ -124,7 +130,7 @@ class Sequential(Container):
         for child in self.children:
             x, child_saved = run_forward(child, x, training=training, observe=observe)
             saved.append(child_saved)
-        return x, SequentialSaved(tuple(saved))
+        return x, SequentialSaved(tuple(saved), len(x))
 
     def backward(
         self, dy: Array, saved: SequentialSaved, *, observe: Observer | None = None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from handgrad.backend import ops
-from handgrad.checks import Array, InvalidValueError, ShapeError, check_count
+from handgrad.checks import Array, InvalidValueError, ShapeError, check_count, check_kind
 from handgrad.initializers import Initializer, resolve, zeros
 from handgrad.layers.base import ParamSpec, Shape
 from handgrad.layers.windows import WindowLayer, pair, spans
@@ -61,6 +61,7 @@ class Conv2d(WindowLayer):
         super().__init__(name=name)
         check_count(filters, who="Conv2d", which="filters")
         check_count(groups, who="Conv2d", which="groups")
+        check_kind(bias, bool, who="Conv2d", which="bias")
         if filters % groups:
             raise InvalidValueError(
                 f"Conv2d: filters must be divisible by groups, {groups}, but is {filters}."

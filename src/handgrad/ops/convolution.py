@@ -5,16 +5,16 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from handgrad.ops.array import Array
-from handgrad.ops.windows import ImageShape, Pair, Placement, col2im, im2col, output_shape
+from handgrad.ops.windows import Pair, Placement, col2im, im2col, output_shape
 
 
 class Conv2dSaved(NamedTuple):
     """What `conv2d_backward` needs from the forward pass."""
 
-    patches: Annotated[Array, "G C/G·KH·KW N·OH·OW"]  # im2col(x)ᵀ, its rows split into groups
+    x: Annotated[Array, "N C H W"]  # the images
     weight: Annotated[Array, "F C/G KH KW"]  # the filters
     placement: Placement  # kernel, stride, padding, dilation
-    input_shape: ImageShape  # of x
+    groups: int  # G
 
 
 def conv2d_forward(
@@ -55,15 +55,13 @@ def conv2d_forward(
     >>> y
     array([[[[11., 12.]]]])
     """
-    images, channels, height, width = x.shape
+    images, _, height, width = x.shape
     filters, _, kernel_rows, kernel_columns = weight.shape
     placement = Placement((kernel_rows, kernel_columns), stride, padding, dilation)
-    cols = im2col(x, **placement._asdict())
-    patches = cols.T.reshape(groups, cols.shape[1] // groups, len(cols))  # (2)
-    sums = filter_rows(weight, groups) @ patches  # (3)
+    sums = filter_rows(weight, groups) @ patch_columns(x, placement, groups)  # (2, 3)
     size = output_shape((height, width), placement)
     y = sums.reshape(filters, images, *size).transpose(1, 0, 2, 3) + bias[:, np.newaxis, np.newaxis]
-    return y, Conv2dSaved(patches, weight, placement, (images, channels, height, width))
+    return y, Conv2dSaved(x, weight, placement, groups)
 
 
 def conv2d_backward(
@@ -83,16 +81,19 @@ def conv2d_backward(
 
         dx = col2im(dpatchesᵀ)
 
-    With groups, the products (3) are taken for each group by itself.
+    With groups, the products (3) are taken for each group by itself. The patches are made again:
+    kept, they would take KH·KW times as much memory as x.
     """
-    patches, weight, placement, input_shape = saved
-    groups, pixels, positions = patches.shape
+    x, weight, placement, groups = saved
+    images, channels, height, width = x.shape
+    patches = patch_columns(x, placement, groups)  # (2)
+    _, pixels, positions = patches.shape
     dbias = dy.sum(axis=(0, 2, 3))  # (1)
     dsums = dy.transpose(1, 0, 2, 3).reshape(groups, len(weight) // groups, positions)  # (3)
     dweight = (dsums @ patches.transpose(0, 2, 1)).reshape(weight.shape)  # (3)
     dpatches = filter_rows(weight, groups).transpose(0, 2, 1) @ dsums  # (3)
     dcols = dpatches.reshape(groups * pixels, positions).T  # (2)
-    dx = col2im(dcols, input_shape=input_shape, **placement._asdict())  # (2)
+    dx = col2im(dcols, input_shape=(images, channels, height, width), **placement._asdict())  # (2)
     return dx, dweight, dbias
 
 
@@ -102,3 +103,11 @@ def filter_rows(
     """The filters as rows of a matrix, one matrix for each group."""
     filters, channels, kernel_rows, kernel_columns = weight.shape
     return weight.reshape(groups, filters // groups, channels * kernel_rows * kernel_columns)
+
+
+def patch_columns(
+    x: Annotated[Array, "N C H W"], placement: Placement, groups: int
+) -> Annotated[Array, "G C/G·KH·KW N·OH·OW"]:
+    """The columns of im2col as rows, split into groups of channels: a column per position."""
+    cols = im2col(x, **placement._asdict())
+    return cols.T.reshape(groups, cols.shape[1] // groups, len(cols))

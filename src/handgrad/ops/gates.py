@@ -15,10 +15,11 @@ from handgrad.ops.array import Array
 class GeluSaved(NamedTuple):
     """What `gelu_backward` needs from the forward pass."""
 
-    x: Annotated[Array, "..."]  # the input
+    x: Annotated[Array, "..."]  # the input, held between −10 and 10
     t: Annotated[Array, "..."]  # tanh(u), the soft switch between −1 and 1
 
 
+GELU_BOUND = 10  # from here on, tanh(u) is 1 to its last digit
 GELU_SCALE = (2 / np.pi) ** 0.5  # tanh(√(2/π) z) has the slope of 2 Φ(z) − 1 at z = 0
 GELU_CUBIC = 0.044715  # the paper's fit of the rest of the curve
 
@@ -30,7 +31,8 @@ def gelu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], G
         (2)  t = tanh(u)
         (3)  y = x (1 + t) / 2
 
-    The share (1 + t) / 2 is nowhere further from Φ(x) than 0.0002.
+    The share (1 + t) / 2 is nowhere further from Φ(x) than 0.0002. Beyond ±10 the switch stands at
+    ±1, so that x may be held there in (1), and its powers never overflow.
 
     Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", arXiv:1606.08415, section 2.
 
@@ -38,10 +40,11 @@ def gelu_forward(x: Annotated[Array, "..."]) -> tuple[Annotated[Array, "..."], G
     >>> y
     array([ -0.,   0., 100.])
     """
-    u = GELU_SCALE * (x + GELU_CUBIC * x * x * x)  # (1)
+    held = np.minimum(np.maximum(x, -GELU_BOUND), GELU_BOUND)
+    u = GELU_SCALE * (held + GELU_CUBIC * held * held * held)  # (1)
     t = np.tanh(u)  # (2)
     y = x * (1 + t) / 2  # (3)
-    return y, GeluSaved(x, t)
+    return y, GeluSaved(held, t)
 
 
 def gelu_backward(dy: Annotated[Array, "..."], saved: GeluSaved) -> tuple[Annotated[Array, "..."]]:
@@ -55,6 +58,8 @@ def gelu_backward(dy: Annotated[Array, "..."], saved: GeluSaved) -> tuple[Annota
         by (3)  ∂y/∂x = ((1 + t) + x ∂t/∂x) / 2
 
         dx = dy ((1 + t) + x (1 − t²) √(2/π) (1 + 3 · 0.044715 x²)) / 2
+
+    Beyond ±10, 1 − t² is 0, and with it all that x is multiplied with: there any x will do.
     """
     x, t = saved
     u_slope = GELU_SCALE * (1 + 3 * GELU_CUBIC * x * x)  # (1), ∂u/∂x

@@ -8,8 +8,8 @@ lo … hi − 1 of a batch. Sums are added to what `total` holds already.
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
-from handgrad.kernels.patches import tile_square, tile_transpose
 from handgrad.kernels.places import Four, Three, Two
+from handgrad.kernels.shuffles import tile_square, tile_transpose
 from handgrad.kernels.tiles import tile_add, tile_lanes, tile_load, tile_store
 
 

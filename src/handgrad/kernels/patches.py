@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 # (Numba's and llvmlite's compiler interfaces have no types.)
-"""What tiles of images can do besides sums: max-pooling, transposing, and Winograd's transforms.
+"""What tiles of images can do besides sums: max-pooling, its gradient, and Winograd's transforms.
 
 All happens between registers: position (i, j) of a tile is a register for itself (or `vectors` of
 them), so what belongs to neighbouring positions is computed from whole registers, channel by
@@ -18,7 +18,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic, lanes
+from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -199,7 +199,7 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
     return large(tile, winner, start, line, step), write
 
 
-# -- sums over winners, and transposing ---------------------------------------------------------
+# -- sums over winners --------------------------------------------------------------------------
 
 
 @intrinsic
@@ -224,40 +224,47 @@ def tile_add_scaled(
 
 
 @intrinsic
-def tile_square(typing: Any, x: Any, start: Any, step: Any) -> Any:
-    """Give a tile of as many positions as a register has numbers: `tile_load` for transposing."""
-    tile = TileType(1, lanes(x.dtype.bitwidth // 8), 1, x.dtype)
+def tile_fma_fours(
+    typing: Any,
+    tile: Any,
+    d: Any,
+    place: Any,
+    winner: Any,
+    code: Any,
+    x: Any,
+    start: Any,
+    line: Any,
+) -> Any:
+    """Give tile + (the row d[place], …) times (for each of its numbers, one of four).
 
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (array, first, right) = Writer(context, builder, tile), arguments
-        places = [writer.place(first, I64(0), right, (0, i, 0)) for i in range(tile.width)]
-        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
-
-    return tile(x, start, step), write
-
-
-@intrinsic
-def tile_transpose(typing: Any, tile: Any) -> Any:
-    """Give a tile of as many registers as each has numbers with rows and columns exchanged.
-
-    In steps of 1, 2, 4, …: two registers that far apart exchange the halves of their blocks.
+    The four of position (i, j) are x[start + i · line + 4 j] and the next three; which one counts
+    is said by the bytes winner[code], … The tile has one vector.
     """
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer = Writer(context, builder, tile)
-        registers, width = writer.read(arguments[0]), tile.lanes
-        step = 1
-        while step < width:
-            low = [i if not i & step else width + i - step for i in range(width)]
-            high = [i + step if not i & step else width + i for i in range(width)]
-            masks = [ir.Constant(ir.VectorType(I32, width), order) for order in (low, high)]
-            for i in range(width):
-                if not i & step:
-                    pair = registers[i], registers[i + step]
-                    registers[i], registers[i + step] = (
-                        builder.shuffle_vector(*pair, mask) for mask in masks
-                    )
-            step *= 2
-        return writer.tile_of(registers)
+        writer, (value, ds, d_at, codes, code_at, xs, first, down) = (
+            Writer(context, builder, tile),
+            arguments,
+        )
+        number = writer.load(writer.address(d, ds, d_at))
+        bytes_at = writer.address(winner, codes, code_at)
+        byte = ir.VectorType(ir.IntType(8), tile.lanes)
+        read = builder.load(builder.bitcast(bytes_at, byte.as_pointer()))
+        read.align = 1
+        bits = tile.dtype.bitwidth  # as wide as the numbers, as the instruction wants them
+        which = builder.zext(read, ir.VectorType(ir.IntType(bits), tile.lanes))
+        four = ir.VectorType(tile.vector.element, 4)
+        sums = writer.read(value)
+        for k, at in tile.each():
+            place = writer.address(x, xs, writer.place(first, down, I64(4), at))
+            fours = builder.load(builder.bitcast(place, four.as_pointer()))
+            fours.align = bits // 8
+            taken = ir.Constant(tile.vector, ir.Undefined)
+            for lane in range(tile.lanes):  # LLVM knows these as one instruction
+                index = builder.extract_element(which, I32(lane))
+                value = builder.extract_element(fours, index)
+                taken = builder.insert_element(taken, value, I32(lane))
+            sums[k] = writer.fma(number, taken, sums[k])
+        return writer.tile_of(sums)
 
-    return tile(tile), write
+    return tile(tile, d, place, winner, code, x, start, line), write

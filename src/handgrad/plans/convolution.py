@@ -1,7 +1,7 @@
 """Convolutions as stages: sums over windows, pooled at once or not.
 
 Where ReLU and a 2 × 2 max-pool follow, the sums are pooled before they are stored; going back, the
-gradient of the weights visits the winners alone where it can.
+gradient of the weights visits the winners alone.
 """
 
 import math
@@ -19,7 +19,7 @@ from handgrad.kernels.windows import (
     window_pools,
     window_sums,
 )
-from handgrad.kernels.winners import winner_sums
+from handgrad.kernels.winners import four_sums, winner_sums
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.stages import Context, Pair, image_shape, pair
@@ -95,8 +95,11 @@ class ConvStage(WeightedStage):
         dtype = self.context.dtype
         if self.learns:
             self.dweight = self.partial(self.numbers)
+            if self.pooled and not self.by_channels:
+                self.room_size = 4 * self.x.image
+                self.piece = piece_of(self.window[0], self.window[2])
         self.weight = aligned_zeros(self.numbers, dtype)
-        self.d_sums, self.spread = self.dy, self.partial(0)
+        self.d_sums = self.dy
         if self.dx is not None:
             self.turned = aligned_zeros(self.numbers, dtype)
             if self.pooled:
@@ -105,8 +108,6 @@ class ConvStage(WeightedStage):
             self.dy_at, self.dy_window = windows_of(
                 self.d_sums, self.kernel, self.back, dilation=self.dilation
             )
-        elif self.pooled and self.learns:
-            self.spread = self.partial(4 * math.prod(self.shape[1:]) * self.y.channels)
 
     # Weights, from the public layout, and gradients back to it.
 
@@ -133,7 +134,7 @@ class ConvStage(WeightedStage):
             return
         c, f = self.input_shape[0], self.shape[0]
         total = self.dweight.sum(axis=0)
-        if self.by_winners:
+        if self.by_channels:
             public = total.reshape(-1, *self.kernel, self.x.channels).transpose(0, 3, 1, 2)
         else:
             shape = (*self.kernel, self.x.channels, self.y.channels)
@@ -184,24 +185,15 @@ class ConvStage(WeightedStage):
             *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
         )
 
-    @property
-    def by_winners(self) -> bool:
-        """Whether dweight is a sum over winners: x has whole registers of channels."""
-        whole = self.x.channels % lanes(self.context.dtype.itemsize) == 0
-        return self.pooled and whole and self.dilation == (1, 1) and self.stride == (1, 1)
-
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
         """This worker's part of dweight, over the positions that won or over all."""
         if self.context.passes[worker].fresh:
             self.dweight[worker] = 0
-        if self.by_winners:
+        if self.pooled:
             self.winners_gradient(worker, lo, hi)
             return
-        d, size, winner = self.d_sums, (*self.sums_shape[1:], self.dy.channels), NOBODY
-        if self.pooled and self.dx is None:
-            size, winner = (2 * self.shape[1], 2 * self.shape[2], d.channels), self.winner
         rows, _, run, _, _ = self.window
-        vectors = vectors_for(d.channels, self.context.dtype, whole=True)
+        vectors = vectors_for(self.dy.channels, self.context.dtype, whole=True)
         tiles = [(1, 8), (1, 4), (1, 1)]
         if rows * run + 3 < REGISTERS:  # a whole window of few channels is one tile
             tiles, vectors = [(rows, run)], 1
@@ -210,22 +202,43 @@ class ConvStage(WeightedStage):
             end = run - (run - done) % width
             if end > done:
                 position_sums(lines, width, vectors)(
-                    *(lo, hi, self.x.flat, self.x_at, self.window, done, end, d.flat, d.at, size),
-                    *(self.dweight[worker], False, winner, self.spread[worker]),
+                    *(lo, hi, self.x.flat, self.x_at, self.window, done, end),
+                    *(self.dy.flat, self.dy.at, self.size, self.dweight[worker], False),
                 )
             done = end
 
+    @property
+    def by_channels(self) -> bool:
+        """Whether dweight is a sum over winners with registers of channels: if x has whole ones."""
+        whole = self.x.channels % lanes(self.context.dtype.itemsize) == 0
+        return self.pooled and whole and self.dilation == (1, 1) and self.stride == (1, 1)
+
     def winners_gradient(self, worker: int, lo: int, hi: int) -> None:
         """This worker's part of dweight, over the positions that won."""
+        x, dy, dweight = self.x, self.dy, self.dweight[worker]
+        if not self.by_channels:
+            four_sums(*self.piece)(
+                *(lo, hi, x.flat, self.x_at, self.window, dy.flat, dy.at, self.size),
+                *(self.winner, self.room[worker], dweight),
+            )
+            return
         rows, _, run, _, _ = self.window
         registers = run // lanes(self.context.dtype.itemsize)
         most = REGISTERS - 6  # sums in a tile; a number of dy and some of x need registers too
         lines = rows if rows <= most else 1
         vectors = max(v for v in range(1, most // lines + 1) if registers % v == 0)
         winner_sums(lines, vectors)(
-            *(lo, hi, self.x.flat, self.x_at, (rows, run), self.dy.flat, self.dy.at, self.size),
-            *(self.shape[0], self.winner, self.dweight[worker]),
+            *(lo, hi, x.flat, self.x_at, (rows, run), dy.flat, dy.at, self.size),
+            *(self.shape[0], self.winner, dweight),
         )
+
+
+def piece_of(rows: int, run: int) -> Pair:
+    """The largest piece of a window whose sums fit, beside dy, the winners and two numbers of x."""
+    pieces = [
+        (k, c) for k in range(1, rows + 1) for c in range(1, run + 1) if k * c + 4 < REGISTERS
+    ]
+    return max((p for p in pieces if rows % p[0] == 0 == run % p[1]), key=math.prod)
 
 
 def fits(pools: int, vectors: int) -> bool:

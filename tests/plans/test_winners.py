@@ -1,0 +1,151 @@
+"""Sums over winners against their definition: compiled, in Python on NumPy's tiles, as mutants."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from handgrad.kernels import tiles, winners
+from handgrad.plans.convolution import piece_of
+from uncompiled import survivors, uncompiled
+
+DTYPES = (np.float32, np.float64)
+LO, HI = 1, 3  # images
+Five = tuple[int, int, int, int, int]
+
+
+class Pools:
+    """Random images, gradients and winners, in flat arrays with gaps.
+
+    The images end where the last window does, so that reading on would be noticed.
+    """
+
+    def __init__(
+        self, dtype: Any, window: Five, steps: tuple[int, int], pools: tuple[int, int], padded: int
+    ) -> None:
+        rng = np.random.default_rng(0)
+        self.window, self.size = window, (*pools, padded)
+        ends = [2 * n - 1 for n in pools]  # the last position before pooling
+        sizes = zip((*ends, *(n - 1 for n in window[:2])), (*steps, *window[3:]), strict=True)
+        reach = sum(n * step for n, step in sizes) + window[2]
+        self.x_at = (3, reach + 2, *steps)
+        self.x = rng.normal(size=3 + (HI - 1) * (reach + 2) + reach).astype(dtype)
+        pixel = padded + 1
+        self.dy_at = (2, pools[0] * pools[1] * pixel + 5, pools[1] * pixel, pixel)
+        self.dy = rng.normal(size=2 + HI * self.dy_at[1]).astype(dtype)
+        self.winner = rng.integers(0, 4, size=(HI, *self.size)).astype(np.uint8)
+        self.count = reach - sum(steps)  # of the places where four may begin
+        self.weights = (window[0], window[1], window[2], padded)
+        self.dweight = rng.normal(size=math.prod(self.weights)).astype(dtype)
+
+    def wanted(self, filters: int) -> Any:
+        """(kernel rows, runs, run, filters): what is there, and the sums added to it."""
+        total = self.dweight.reshape(self.weights).astype(float)
+        for n, i, j, f in np.ndindex(HI, *self.size[:2], filters):
+            winner = int(self.winner[n, i, j, f])
+            start = self.x_at[0] + n * self.x_at[1]
+            start += (2 * i + winner // 2) * self.x_at[2] + (2 * j + winner % 2) * self.x_at[3]
+            d = self.dy[self.dy_at[0] + n * self.dy_at[1] + i * self.dy_at[2] + j * self.dy_at[3] :]
+            for k, r in np.ndindex(self.window[:2]):
+                at = start + k * self.window[3] + r * self.window[4]
+                if n >= LO:
+                    total[k, r, :, f] += float(d[f]) * self.x[at : at + self.window[2]]
+        return total
+
+
+def check_close(came: Any, wanted: Any, dtype: Any) -> None:
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(came, wanted, tolerance, tolerance)
+
+
+def python(function: Any, lanes: int | None) -> Any:
+    """The Python function, made by a mutant or by the compiled original; or the compiled one."""
+    return getattr(function, "py_func", function) if lanes else function
+
+
+def check_winner_sums(dtype: Any, lanes: int | None = None) -> None:
+    """Windows of 4 rows, in two pieces, of two registers; the last filter is padding."""
+    unit = lanes or tiles.lanes(np.dtype(dtype).itemsize)
+    row, run, padded = 12 * unit, 4 * unit, 2 * unit
+    pools = Pools(dtype, (4, 1, run, row, 0), (row, unit), (2, 3), padded)
+    turned = pools.dweight.reshape(4, run, padded).transpose(2, 0, 1).copy().reshape(-1)
+    python(winners.winner_sums(2, 2), lanes)(
+        *(LO, HI, pools.x, pools.x_at, (4, run), pools.dy, pools.dy_at, pools.size, padded - 1),
+        *(pools.winner.reshape(-1), turned),
+    )
+    wanted = pools.wanted(padded - 1).reshape(4, run, padded).transpose(2, 0, 1)
+    check_close(turned.reshape(wanted.shape), wanted, dtype)
+
+
+# Windows (rows, runs, run, steps), steps from row to row and position to position (with a stride),
+# rows and positions of the pooled image, and a tile.
+PLAIN: Any = ((4, 1, 6, 22, 0), (22, 2), (2, 3), (2, 3))
+DILATED: Any = ((4, 3, 3, 60, 6), (90, 3), (3, 2), (2, 3))
+STRIDED: Any = ((3, 1, 5, 31, 0), (62, 3), (2, 2), (3, 5))
+TINY: Any = ((1, 1, 2, 0, 0), (4, 2), (1, 1), (1, 2))
+
+
+def check_four_sums(dtype: Any, lanes: int | None = None, *, shape: Any = PLAIN) -> None:
+    """Two registers of filters, the last of them padding."""
+    unit = lanes or tiles.lanes(np.dtype(dtype).itemsize)
+    window, steps, size, tile = shape
+    pools = Pools(dtype, window, steps, size, 2 * unit)
+    wanted = pools.wanted(2 * unit)
+    fours = np.zeros(4 * pools.count, dtype)
+    python(winners.four_sums(*tile), lanes)(
+        *(LO, HI, pools.x, pools.x_at, window, pools.dy, pools.dy_at, pools.size),
+        *(pools.winner.reshape(-1), fours, pools.dweight),
+    )
+    check_close(pools.dweight.reshape(wanted.shape), wanted, dtype)
+
+
+def check_lay_fours(dtype: Any, lanes: int | None = None) -> None:
+    """Fewer than a register holds, one register, and one that is moved back."""
+    unit = lanes or tiles.lanes(np.dtype(dtype).itemsize)
+    for count in (1, unit - 1, unit, 3 * unit + 1):
+        x = np.random.default_rng(0).normal(size=2 + count + 7 + 3).astype(dtype)
+        fours = np.full(4 * count + 4, 9, dtype)
+        python(winners.lay_fours, lanes)(x, 2, 7, 3, count, fours)
+        first = 2 + np.arange(count)
+        wanted = np.stack([x[first + step] for step in (0, 3, 7, 10)], axis=1)
+        np.testing.assert_array_equal(fours[: 4 * count], wanted.reshape(-1))
+        assert (fours[4 * count :] == 9).all()
+
+
+FOURS = [partial(check_four_sums, shape=shape) for shape in (PLAIN, DILATED, STRIDED, TINY)]
+CHECKS: dict[str, list[Callable[..., None]]] = {
+    "winner_sums": [check_winner_sums],
+    "four_sums": [*FOURS],
+    "lay_fours": [check_lay_fours],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("check", [check for checks in CHECKS.values() for check in checks])
+def test_a_kernel_does_what_it_says(check: Callable[..., None], dtype: Any) -> None:
+    check(dtype)
+    lanes = tiles.lanes(np.dtype(dtype).itemsize)
+    with uncompiled(lanes):
+        check(dtype, lanes=lanes)
+
+
+def test_mutants_are_caught() -> None:
+    small = {
+        name: [partial(check, np.float64, lanes=4) for check in checks]
+        for name, checks in CHECKS.items()
+    }
+    alive = survivors(winners, small, {}, lanes=4)
+    assert not alive, "\n".join(alive)
+
+
+def test_the_largest_piece_that_fits_is_taken() -> None:
+    wide = tiles.REGISTERS == 32
+    assert piece_of(5, 5) == ((5, 5) if wide else (1, 5))
+    assert piece_of(3, 9) == ((3, 9) if wide else (1, 9))
+    assert piece_of(5, 15) == ((5, 5) if wide else (1, 5))
+    assert piece_of(7, 29) == (7, 1)

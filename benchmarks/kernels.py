@@ -67,9 +67,14 @@ POOLED = [
 class EveryPosition(ConvStage):
     """The gradient of the weights as a sum over all positions, behind a max-pool too."""
 
-    @property
-    def by_winners(self) -> bool:
-        return False
+    def make_room(self) -> None:
+        super().make_room()
+        self.d_sums = Buffer(self.context.count, self.sums_shape, self.context.dtype)
+
+    def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
+        self.dweight[worker] = 0
+        self.unpool(lo, hi)
+        self.positions_gradient(worker, lo, hi)
 
 
 Ways = dict[str, type[ConvStage]]

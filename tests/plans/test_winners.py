@@ -43,10 +43,10 @@ class Pools:
         self.weights = (window[0], window[1], window[2], padded)
         self.dweight = rng.normal(size=math.prod(self.weights)).astype(dtype)
 
-    def wanted(self, filters: int) -> Any:
+    def wanted(self) -> Any:
         """(kernel rows, runs, run, filters): what is there, and the sums added to it."""
         total = self.dweight.reshape(self.weights).astype(float)
-        for n, i, j, f in np.ndindex(HI, *self.size[:2], filters):
+        for n, i, j, f in np.ndindex(HI, *self.size):
             winner = int(self.winner[n, i, j, f])
             start = self.x_at[0] + n * self.x_at[1]
             start += (2 * i + winner // 2) * self.x_at[2] + (2 * j + winner % 2) * self.x_at[3]
@@ -68,20 +68,6 @@ def python(function: Any, lanes: int | None) -> Any:
     return getattr(function, "py_func", function) if lanes else function
 
 
-def check_winner_sums(dtype: Any, lanes: int | None = None) -> None:
-    """Windows of 4 rows, in two pieces, of two registers; the last filter is padding."""
-    unit = lanes or tiles.lanes(np.dtype(dtype).itemsize)
-    row, run, padded = 12 * unit, 4 * unit, 2 * unit
-    pools = Pools(dtype, (4, 1, run, row, 0), (row, unit), (2, 3), padded)
-    turned = pools.dweight.reshape(4, run, padded).transpose(2, 0, 1).copy().reshape(-1)
-    python(winners.winner_sums(2, 2), lanes)(
-        *(LO, HI, pools.x, pools.x_at, (4, run), pools.dy, pools.dy_at, pools.size, padded - 1),
-        *(pools.winner.reshape(-1), turned),
-    )
-    wanted = pools.wanted(padded - 1).reshape(4, run, padded).transpose(2, 0, 1)
-    check_close(turned.reshape(wanted.shape), wanted, dtype)
-
-
 # Windows (rows, runs, run, steps), steps from row to row and position to position (with a stride),
 # rows and positions of the pooled image, and a tile.
 PLAIN: Any = ((4, 1, 6, 22, 0), (22, 2), (2, 3), (2, 3))
@@ -90,14 +76,14 @@ STRIDED: Any = ((3, 1, 5, 31, 0), (62, 3), (2, 2), (3, 5))
 TINY: Any = ((1, 1, 2, 0, 0), (4, 2), (1, 1), (1, 2))
 
 
-def check_four_sums(dtype: Any, lanes: int | None = None, *, shape: Any = PLAIN) -> None:
+def check_winner_sums(dtype: Any, lanes: int | None = None, *, shape: Any = PLAIN) -> None:
     """Two registers of filters, the last of them padding."""
     unit = lanes or tiles.lanes(np.dtype(dtype).itemsize)
     window, steps, size, tile = shape
     pools = Pools(dtype, window, steps, size, 2 * unit)
-    wanted = pools.wanted(2 * unit)
+    wanted = pools.wanted()
     fours = np.zeros(4 * pools.count, dtype)
-    python(winners.four_sums(*tile), lanes)(
+    python(winners.winner_sums(*tile), lanes)(
         *(LO, HI, pools.x, pools.x_at, window, pools.dy, pools.dy_at, pools.size),
         *(pools.winner.reshape(-1), fours, pools.dweight),
     )
@@ -117,10 +103,10 @@ def check_lay_fours(dtype: Any, lanes: int | None = None) -> None:
         assert (fours[4 * count :] == 9).all()
 
 
-FOURS = [partial(check_four_sums, shape=shape) for shape in (PLAIN, DILATED, STRIDED, TINY)]
+SUMS = [partial(check_winner_sums, shape=shape) for shape in (PLAIN, DILATED, STRIDED, TINY)]
 CHECKS: dict[str, list[Callable[..., None]]] = {
-    "winner_sums": [check_winner_sums],
-    "four_sums": [*FOURS],
+    "winner_sums": [*SUMS],
+    "places_under": [*SUMS],
     "lay_fours": [check_lay_fours],
 }
 

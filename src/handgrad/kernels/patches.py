@@ -203,27 +203,6 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
 
 
 @intrinsic
-def tile_add_scaled(
-    typing: Any, tile: Any, d: Any, place: Any, x: Any, start: Any, line: Any, step: Any
-) -> Any:
-    """Give tile + (the one number d[place]) times (what lies at its positions in x)."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (value, ds, d_at, xs, first, down, right) = (
-            Writer(context, builder, tile),
-            arguments,
-        )
-        number = writer.splat(writer.address(d, ds, d_at))
-        sums = writer.read(value)
-        for k, at in tile.each():
-            there = writer.load(writer.address(x, xs, writer.place(first, down, right, at)))
-            sums[k] = writer.fma(number, there, sums[k])
-        return writer.tile_of(sums)
-
-    return tile(tile, d, place, x, start, line, step), write
-
-
-@intrinsic
 def tile_fma_fours(
     typing: Any,
     tile: Any,

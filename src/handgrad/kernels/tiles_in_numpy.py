@@ -67,13 +67,6 @@ def tile_fma(
     return tile + numbers * w[places((1, 1, columns), w_start, 0, 0)]
 
 
-def tile_add_scaled(
-    tile: Array, d: Array, place: int, x: Array, start: int, line: int, step: int
-) -> Array:
-    """The tile + (the one number d[place]) times (what lies at its positions in x)."""
-    return tile + d[places((1, 1, 1), place, 0, 0)] * x[positions(tile.shape, start, line, step)]
-
-
 def tile_fma_fours(
     tile: Array, d: Array, place: int, winner: Array, code: int, x: Array, start: int, line: int
 ) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.kernels import images
-from handgrad.kernels.tiles import REGISTERS, lanes
+from handgrad.kernels.tiles import REGISTERS
 from handgrad.kernels.windows import (
     MASKED,
     PLAIN,
@@ -19,7 +19,7 @@ from handgrad.kernels.windows import (
     window_pools,
     window_sums,
 )
-from handgrad.kernels.winners import four_sums, winner_sums
+from handgrad.kernels.winners import winner_sums
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.stages import Context, Pair, image_shape, pair
@@ -95,7 +95,7 @@ class ConvStage(WeightedStage):
         dtype = self.context.dtype
         if self.learns:
             self.dweight = self.partial(self.numbers)
-            if self.pooled and not self.by_channels:
+            if self.pooled:
                 self.room_size = 4 * self.x.image
                 self.piece = piece_of(self.window[0], self.window[2])
         self.weight = aligned_zeros(self.numbers, dtype)
@@ -134,11 +134,8 @@ class ConvStage(WeightedStage):
             return
         c, f = self.input_shape[0], self.shape[0]
         total = self.dweight.sum(axis=0)
-        if self.by_channels:
-            public = total.reshape(-1, *self.kernel, self.x.channels).transpose(0, 3, 1, 2)
-        else:
-            shape = (*self.kernel, self.x.channels, self.y.channels)
-            public = total.reshape(shape).transpose(3, 2, 0, 1)
+        shape = (*self.kernel, self.x.channels, self.y.channels)
+        public = total.reshape(shape).transpose(3, 2, 0, 1)
         self.context.grads[f"{self.name}.weight"] = np.ascontiguousarray(public[:f, :c])
         self.gather_bias()
 
@@ -189,11 +186,19 @@ class ConvStage(WeightedStage):
         """This worker's part of dweight, over the positions that won or over all."""
         if self.context.passes[worker].fresh:
             self.dweight[worker] = 0
-        if self.pooled:
-            self.winners_gradient(worker, lo, hi)
+        if not self.pooled:
+            self.positions_gradient(worker, lo, hi)
             return
+        winner_sums(*self.piece)(
+            *(lo, hi, self.x.flat, self.x_at, self.window, self.dy.flat, self.dy.at, self.size),
+            *(self.winner, self.room[worker], self.dweight[worker]),
+        )
+
+    def positions_gradient(self, worker: int, lo: int, hi: int) -> None:
+        """Add to dweight over all positions before pooling."""
+        d, size = self.d_sums, (*self.sums_shape[1:], self.dy.channels)
         rows, _, run, _, _ = self.window
-        vectors = vectors_for(self.dy.channels, self.context.dtype, whole=True)
+        vectors = vectors_for(d.channels, self.context.dtype, whole=True)
         tiles = [(1, 8), (1, 4), (1, 1)]
         if rows * run + 3 < REGISTERS:  # a whole window of few channels is one tile
             tiles, vectors = [(rows, run)], 1
@@ -203,34 +208,9 @@ class ConvStage(WeightedStage):
             if end > done:
                 position_sums(lines, width, vectors)(
                     *(lo, hi, self.x.flat, self.x_at, self.window, done, end),
-                    *(self.dy.flat, self.dy.at, self.size, self.dweight[worker], False),
+                    *(d.flat, d.at, size, self.dweight[worker], False),
                 )
             done = end
-
-    @property
-    def by_channels(self) -> bool:
-        """Whether dweight is a sum over winners with registers of channels: if x has whole ones."""
-        whole = self.x.channels % lanes(self.context.dtype.itemsize) == 0
-        return self.pooled and whole and self.dilation == (1, 1) and self.stride == (1, 1)
-
-    def winners_gradient(self, worker: int, lo: int, hi: int) -> None:
-        """This worker's part of dweight, over the positions that won."""
-        x, dy, dweight = self.x, self.dy, self.dweight[worker]
-        if not self.by_channels:
-            four_sums(*self.piece)(
-                *(lo, hi, x.flat, self.x_at, self.window, dy.flat, dy.at, self.size),
-                *(self.winner, self.room[worker], dweight),
-            )
-            return
-        rows, _, run, _, _ = self.window
-        registers = run // lanes(self.context.dtype.itemsize)
-        most = REGISTERS - 6  # sums in a tile; a number of dy and some of x need registers too
-        lines = rows if rows <= most else 1
-        vectors = max(v for v in range(1, most // lines + 1) if registers % v == 0)
-        winner_sums(lines, vectors)(
-            *(lo, hi, x.flat, self.x_at, (rows, run), dy.flat, dy.at, self.size),
-            *(self.shape[0], self.winner, dweight),
-        )
 
 
 def piece_of(rows: int, run: int) -> Pair:

@@ -69,7 +69,6 @@ LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:position_sums": "a compiled function and its arguments inside its maker",
-    "kernels/windows.py:sums": "half of it are its arguments",
     "kernels/winograd.py:tiles_out": "a third of it are its arguments",
     "kernels/winograd.py:winograd_sums": "half of it are its arguments",
 }

@@ -69,11 +69,13 @@ class EveryPosition(ConvStage):
 
     def make_room(self) -> None:
         super().make_room()
-        self.d_sums = Buffer(self.context.count, self.sums_shape, self.context.dtype)
+        if self.pooled:
+            self.d_sums = Buffer(self.y.count, self.sums_shape, self.context.dtype)
 
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
         self.dweight[worker] = 0
-        self.unpool(lo, hi)
+        if self.pooled:
+            self.unpool(lo, hi)
         self.positions_gradient(worker, lo, hi)
 
 
@@ -92,8 +94,8 @@ def make(
     layers += [MaxPool2d(2)] if pooled else []
     network = Network(layers, (shape.channels, shape.size, shape.size), dtype=dtype)
     layer = network.layers[0]
-    context = Context(Workers(1), count, network.dtype, network.params, network.state, rows=count)
-    if issubclass(kind, WinogradStage) and not kind.fits(context, layer):
+    context = Context(Workers(1), count, count, network.dtype, network.params, network.state, count)
+    if issubclass(kind, WinogradStage) and not kind.fits(context, layer, training=True):
         return None
     pool = network.layers[1] if pooled else None
     stage = kind(context, layer, str(layer.name), relu=pooled, pool=pool)

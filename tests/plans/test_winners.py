@@ -10,7 +10,11 @@ import pytest
 
 pytest.importorskip("numba")
 
-from handgrad.kernels import tiles, winners
+from numba import njit
+
+from handgrad.kernels import patches, tiles, winners
+from handgrad.kernels.patches import tile_fma_fours
+from handgrad.kernels.tiles import tile_store, tile_zeros
 from handgrad.plans.convolution import piece_of
 from uncompiled import survivors, uncompiled
 
@@ -118,6 +122,28 @@ def test_a_kernel_does_what_it_says(check: Callable[..., None], dtype: Any) -> N
     lanes = tiles.lanes(np.dtype(dtype).itemsize)
     with uncompiled(lanes):
         check(dtype, lanes=lanes)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("permutes", [True, False])
+def test_one_of_four_on_every_processor(
+    dtype: Any, monkeypatch: pytest.MonkeyPatch, *, permutes: bool
+) -> None:
+    monkeypatch.setattr(patches, "PERMUTES", permutes)
+    lanes = tiles.lanes(np.dtype(dtype).itemsize)
+    rng = np.random.default_rng(0)
+    d, x = (rng.normal(size=size).astype(dtype) for size in (lanes + 3, 60))
+    winner = rng.integers(0, 4, lanes + 5).astype(np.uint8)
+    came = np.zeros(6 * lanes, dtype)
+    compile_once: Any = njit  # not `compiled`: it must not be kept
+    compile_once(sums_of_fours)(d, winner, x, came, 3 * lanes, lanes)
+    wanted = [d[3:] * x[7 + 30 * i + 4 * j + winner[5:]] for i in range(2) for j in range(3)]
+    np.testing.assert_array_equal(came, np.concatenate(wanted))
+
+
+def sums_of_fours(d: Any, winner: Any, x: Any, y: Any, line: int, step: int) -> None:
+    tile = tile_fma_fours(tile_zeros(2, 3, 1, x), d, 3, winner, 5, x, 7, 30)
+    tile_store(tile, y, 0, line, step)
 
 
 def test_mutants_are_caught() -> None:

@@ -12,6 +12,7 @@ the input and the output are factored here into sums that are used twice: 12 ins
 operations for six numbers, and 10 instead of 16.
 """
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from numba import types
 from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic
 
 Matrix = tuple[tuple[float, ...], ...]
+
+PERMUTES = platform.machine().lower() in {"x86_64", "amd64"}  # with the order in a register
 
 # Bᵀ = INPUT_SUMS · INPUT_TERMS and Aᵀ = OUTPUT_SUMS · OUTPUT_TERMS (Lavin and Gray, 2015).
 INPUT_TERMS: Matrix = (
@@ -202,6 +205,30 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
 # -- sums over winners --------------------------------------------------------------------------
 
 
+def one_of_four(writer: Writer, address: Any, which: Any) -> Any:
+    """A register of the numbers that `which` says, from the four at this address.
+
+    Number by number, which LLVM knows as one permutation where the processor has it; elsewhere by
+    comparing.
+    """
+    builder, width = writer.builder, writer.tile.lanes
+    if not PERMUTES:
+        taken = writer.splat(address)
+        for number in range(1, 4):
+            won = builder.icmp_unsigned("==", which, ir.Constant(which.type, [number] * width))
+            other = writer.splat(builder.gep(address, [I64(number)]))
+            taken = builder.select(won, other, taken)
+        return taken
+    four = ir.VectorType(writer.tile.vector.element, 4)
+    numbers = builder.load(builder.bitcast(address, four.as_pointer()))
+    numbers.align = writer.tile.dtype.bitwidth // 8
+    taken = ir.Constant(writer.tile.vector, ir.Undefined)
+    for lane in range(width):
+        number = builder.extract_element(numbers, builder.extract_element(which, I32(lane)))
+        taken = builder.insert_element(taken, number, I32(lane))
+    return taken
+
+
 @intrinsic
 def tile_fma_fours(
     typing: Any,
@@ -232,17 +259,10 @@ def tile_fma_fours(
         read.align = 1
         bits = tile.dtype.bitwidth  # as wide as the numbers, as the instruction wants them
         which = builder.zext(read, ir.VectorType(ir.IntType(bits), tile.lanes))
-        four = ir.VectorType(tile.vector.element, 4)
         sums = writer.read(value)
         for k, at in tile.each():
-            place = writer.address(x, xs, writer.place(first, down, I64(4), at))
-            fours = builder.load(builder.bitcast(place, four.as_pointer()))
-            fours.align = bits // 8
-            taken = ir.Constant(tile.vector, ir.Undefined)
-            for lane in range(tile.lanes):  # LLVM knows these as one instruction
-                index = builder.extract_element(which, I32(lane))
-                value = builder.extract_element(fours, index)
-                taken = builder.insert_element(taken, value, I32(lane))
+            address = writer.address(x, xs, writer.place(first, down, I64(4), at))
+            taken = one_of_four(writer, address, which)
             sums[k] = writer.fma(number, taken, sums[k])
         return writer.tile_of(sums)
 

@@ -67,9 +67,16 @@ POOLED = [
 class EveryPosition(ConvStage):
     """The gradient of the weights as a sum over all positions, behind a max-pool too."""
 
-    @property
-    def by_winners(self) -> bool:
-        return False
+    def make_room(self) -> None:
+        super().make_room()
+        if self.pooled:
+            self.d_sums = Buffer(self.y.count, self.sums_shape, self.context.dtype)
+
+    def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
+        self.dweight[worker] = 0
+        if self.pooled:
+            self.unpool(lo, hi)
+        self.positions_gradient(worker, lo, hi)
 
 
 Ways = dict[str, type[ConvStage]]
@@ -87,8 +94,8 @@ def make(
     layers += [MaxPool2d(2)] if pooled else []
     network = Network(layers, (shape.channels, shape.size, shape.size), dtype=dtype)
     layer = network.layers[0]
-    context = Context(Workers(1), count, network.dtype, network.params, network.state, rows=count)
-    if issubclass(kind, WinogradStage) and not kind.fits(context, layer):
+    context = Context(Workers(1), count, count, network.dtype, network.params, network.state, count)
+    if issubclass(kind, WinogradStage) and not kind.fits(context, layer, training=True):
         return None
     pool = network.layers[1] if pooled else None
     stage = kind(context, layer, str(layer.name), relu=pooled, pool=pool)

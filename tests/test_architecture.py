@@ -72,7 +72,6 @@ LONG_FUNCTIONS = {  # path:function: why it may be longer
     "kernels/normalized_gradients.py:pooled_norm_dx": "a third of it are its arguments",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:position_sums": "a compiled function and its arguments inside its maker",
-    "kernels/windows.py:sums": "half of it are its arguments",
     "kernels/winograd.py:tiles_out": "a third of it are its arguments",
     "kernels/winograd.py:winograd_sums": "half of it are its arguments",
 }

@@ -99,9 +99,8 @@ def by_sums(stage: ConvStage, kind: str) -> Amount:
     if kind == "dweight":
         plain = positions * weight
         done = plain
-        if stage.by_winners:
-            window = math.prod(stage.kernel) * stage.x.channels
-            done = stage.context.count * math.prod(stage.shape) * window
+        if stage.pooled:
+            done = stage.context.count * math.prod(stage.shape[1:]) * weight
         return Amount(done, x + y + weight + codes, plain if done != plain else 0)
     if kind == "dx" and stage.dx is not None:
         done = stage.context.count * math.prod(stage.input_shape[1:]) * weight

@@ -72,16 +72,20 @@ def test_sums_over_channels_in_whole_registers() -> None:
 
 
 def check_transpose(f: Kernel) -> None:
-    """Squares of whole registers, and what is left of rows and columns."""
-    for rows, columns in (((1, 8), (2, 13)), ((2, 4), (1, 3)), ((3, 4), (1, 5)), ((1, 5), (3, 4))):
-        x = np.random.default_rng(0).normal(size=300)
-        y = np.random.default_rng(1).normal(size=300)
-        wanted = y.copy()
-        for r in range(*rows):
-            for c in range(*columns):
-                wanted[5 + c * 19 + r] = x[7 + r * 23 + c]
-        f(rows, columns, x, (7, 23), y, (5, 19))
-        np.testing.assert_array_equal(y, wanted)
+    """Whole squares, the last ones moved back; fewer rows or columns than a register holds."""
+    for dtype in (np.float64, np.float32):
+        for rows, columns in (
+            *(((1, 20), (2, 37)), ((1, 9), (2, 18)), ((2, 5), (1, 4))),
+            *(((2, 3), (1, 4)), ((1, 4), (2, 3)), ((1, 20), (2, 12)), ((1, 11), (2, 20))),
+        ):
+            x = np.random.default_rng(0).normal(size=900).astype(dtype)
+            y = np.random.default_rng(1).normal(size=900).astype(dtype)
+            wanted = y.copy()
+            for r in range(*rows):
+                for c in range(*columns):
+                    wanted[5 + c * 23 + r] = x[7 + r * 43 + c]
+            f(rows, columns, x, (7, 43), y, (5, 23))
+            np.testing.assert_array_equal(y, wanted)
 
 
 def check_same(f: Kernel) -> None:

@@ -145,6 +145,17 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
         ],
         (1, 25, 24),
     ),
+    "image gradient of a pooled convolution": (
+        lambda: [BatchNorm(), Conv2d(5, 3, padding=1), Relu(), MaxPool2d(2), Flatten(), Affine(4)],
+        (3, 9, 8),
+    ),
+    "steps and gaps, pooled": (
+        lambda: [
+            *[Conv2d(17, (3, 2), stride=(2, 1), dilation=(1, 2)), Relu(), MaxPool2d(2)],
+            *[Conv2d(5, (2, 4), dilation=(2, 1)), Relu(), MaxPool2d(2), Flatten(), Affine(4)],
+        ],
+        (3, 27, 17),
+    ),
     "overlapping pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, stride=2), Flatten()], (2, 12, 13)),
     "gaps between pools": (lambda: [Conv2d(5, 3), MaxPool2d(2, stride=3), Flatten()], (2, 12, 13)),
     "padded pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, padding=1), Flatten()], (2, 12, 13)),

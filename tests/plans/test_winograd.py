@@ -1,4 +1,4 @@
-"""Winograd's products and sums over winners against their definitions; their mutants."""
+"""Winograd's products against their definitions; their mutants."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +9,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from handgrad.kernels import (
-    tiles,
-    tiles_in_numpy,
-    winners,
-    winograd,
-    winograd_gradients,
-    winograd_weights,
-)
+from handgrad.kernels import tiles, tiles_in_numpy, winograd, winograd_gradients, winograd_weights
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
 from mutate import functions_of
 from uncompiled import survivors, uncompiled
@@ -223,35 +216,6 @@ def check_gradients(dtype: Any, *, pooled: bool, wide: bool, lanes: int | None =
     check_close(out.reshape(wanted.shape), wanted, dtype)
 
 
-def check_winner_sums(dtype: Any, lanes: int | None = None, make: Any = None) -> None:
-    """The gradient of weights over winners: windows of 4 rows, in two pieces, of two registers."""
-    unit = lanes_of(dtype, lanes)
-    rng = np.random.default_rng(0)
-    size, run, filters = (2, 3, 2 * unit), 4 * unit, 2 * unit - 1
-    x = Images(1, (9, 12, unit), dtype)
-    dy = Images(2, size, dtype)
-    winner = rng.integers(0, 4, size=(HI, *size)).astype(np.uint8)
-    dweight = rng.normal(size=(filters, 4, run)).astype(dtype)
-    wanted = dweight.astype(float)
-    for n, i, j in np.ndindex(HI, 2, 3):
-        for f in range(filters):
-            k = int(winner[n, i, j, f])
-            for line in range(4):
-                at = x.at[0] + n * x.at[1] + (2 * i + k // 2 + line) * x.row
-                at += (2 * j + k % 2) * x.pixel
-                if n >= LO:
-                    wanted[f, line] += dy.view[n, i, j, f] * x.flat[at : at + run].astype(float)
-    sums = (make or winners.winner_sums)(2, 2)
-    if lanes:
-        sums = getattr(sums, "py_func", sums)
-    flat = dweight.reshape(-1)
-    sums(
-        *(LO, HI, x.flat, x.at, (4, run), dy.flat, dy.at, size, filters),
-        *(winner.reshape(-1), flat),
-    )
-    check_close(flat.reshape(wanted.shape), wanted, dtype)
-
-
 SUMS: list[Callable[..., None]] = [
     *[partial(check_winograd_sums, how=how, wide=True) for how in (PLAIN, RELU, MASKED, POOLED)],
     partial(check_winograd_sums, how=PLAIN, wide=False),
@@ -264,7 +228,7 @@ GRADIENTS: list[Callable[..., None]] = [
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("check", [*SUMS, *WEIGHTS, *GRADIENTS, check_winner_sums])
+@pytest.mark.parametrize("check", [*SUMS, *WEIGHTS, *GRADIENTS])
 def test_a_kernel_does_what_it_says(check: Callable[..., None], dtype: Any) -> None:
     check(dtype)
     lanes = tiles.lanes(np.dtype(dtype).itemsize)
@@ -308,14 +272,6 @@ def test_mutants_of_the_weights_are_caught() -> None:
     functions = [function.name for function in functions_of(winograd_weights)]
     checks = dict.fromkeys(functions, small([*WEIGHTS, *GRADIENTS]))
     alive = survivors(winograd_weights, checks, MAKERS, proven=PROVEN)
-    assert not alive, "\n".join(alive)
-
-
-def test_mutants_of_sums_over_winners_are_caught() -> None:
-    def check() -> None:
-        check_winner_sums(np.float64, 2, winners.winner_sums)
-
-    alive = survivors(winners, {"winner_sums": [check]}, {}, proven=PROVEN)
     assert not alive, "\n".join(alive)
 
 

@@ -8,8 +8,8 @@ lo … hi − 1 of a batch. Sums are added to what `total` holds already.
 
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
-from handgrad.kernels.patches import tile_square, tile_transpose
 from handgrad.kernels.places import Four, Three, Two
+from handgrad.kernels.shuffles import tile_square, tile_transpose
 from handgrad.kernels.tiles import tile_add, tile_lanes, tile_load, tile_store
 
 
@@ -175,8 +175,8 @@ def transpose(rows: Two, columns: Two, x: Array, x_at: Two, y: Array, y_at: Two)
     """
     lanes = tile_lanes(x)
     if min(rows[1] - rows[0], columns[1] - columns[0]) < lanes:
-        for r in range(rows[0], rows[1]):
-            for c in range(columns[0], columns[1]):
+        for c in range(columns[0], columns[1]):
+            for r in range(rows[0], rows[1]):
                 y[y_at[0] + c * y_at[1] + r] = x[x_at[0] + r * x_at[1] + c]
         return
     for i in range(rows[0], rows[1], lanes):

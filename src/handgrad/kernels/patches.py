@@ -1,7 +1,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
 # (Numba's and llvmlite's compiler interfaces have no types.)
-"""What tiles of images can do besides sums: max-pooling, transposing, and Winograd's transforms.
+"""What tiles of images can do besides sums: max-pooling, its gradient, and Winograd's transforms.
 
 All happens between registers: position (i, j) of a tile is a register for itself (or `vectors` of
 them), so what belongs to neighbouring positions is computed from whole registers, channel by
@@ -12,15 +12,18 @@ the input and the output are factored here into sums that are used twice: 12 ins
 operations for six numbers, and 10 instead of 16.
 """
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 
-from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic, lanes
+from handgrad.kernels.tiles import I32, I64, TileType, Writer, intrinsic
 
 Matrix = tuple[tuple[float, ...], ...]
+
+PERMUTES = platform.machine().lower() in {"x86_64", "amd64"}  # with the order in a register
 
 # Bᵀ = INPUT_SUMS · INPUT_TERMS and Aᵀ = OUTPUT_SUMS · OUTPUT_TERMS (Lavin and Gray, 2015).
 INPUT_TERMS: Matrix = (
@@ -226,65 +229,68 @@ def tile_unpool(typing: Any, tile: Any, winner: Any, start: Any, line: Any, step
     return large(tile, winner, start, line, step), write
 
 
-# -- sums over winners, and transposing ---------------------------------------------------------
+# -- sums over winners --------------------------------------------------------------------------
+
+
+def one_of_four(writer: Writer, address: Any, which: Any) -> Any:
+    """A register of the numbers that `which` says, from the four at this address.
+
+    Number by number, which LLVM knows as one permutation where the processor has it; elsewhere by
+    comparing.
+    """
+    builder, width = writer.builder, writer.tile.lanes
+    if not PERMUTES:
+        taken = writer.splat(address)
+        for number in range(1, 4):
+            won = builder.icmp_unsigned("==", which, ir.Constant(which.type, [number] * width))
+            other = writer.splat(builder.gep(address, [I64(number)]))
+            taken = builder.select(won, other, taken)
+        return taken
+    four = ir.VectorType(writer.tile.vector.element, 4)
+    numbers = builder.load(builder.bitcast(address, four.as_pointer()))
+    numbers.align = writer.tile.dtype.bitwidth // 8
+    taken = ir.Constant(writer.tile.vector, ir.Undefined)
+    for lane in range(width):
+        number = builder.extract_element(numbers, builder.extract_element(which, I32(lane)))
+        taken = builder.insert_element(taken, number, I32(lane))
+    return taken
 
 
 @intrinsic
-def tile_add_scaled(
-    typing: Any, tile: Any, d: Any, place: Any, x: Any, start: Any, line: Any, step: Any
+def tile_fma_fours(
+    typing: Any,
+    tile: Any,
+    d: Any,
+    place: Any,
+    winner: Any,
+    code: Any,
+    x: Any,
+    start: Any,
+    line: Any,
 ) -> Any:
-    """Give tile + (the one number d[place]) times (what lies at its positions in x)."""
+    """Give tile + (the row d[place], …) times (for each of its numbers, one of four).
 
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (value, ds, d_at, xs, first, down, right) = (
-            Writer(context, builder, tile),
-            arguments,
-        )
-        number = writer.splat(writer.address(d, ds, d_at))
-        sums = writer.read(value)
-        for k, at in tile.each():
-            there = writer.load(writer.address(x, xs, writer.place(first, down, right, at)))
-            sums[k] = writer.fma(number, there, sums[k])
-        return writer.tile_of(sums)
-
-    return tile(tile, d, place, x, start, line, step), write
-
-
-@intrinsic
-def tile_square(typing: Any, x: Any, start: Any, step: Any) -> Any:
-    """Give a tile of as many positions as a register has numbers: `tile_load` for transposing."""
-    tile = TileType(1, lanes(x.dtype.bitwidth // 8), 1, x.dtype)
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer, (array, first, right) = Writer(context, builder, tile), arguments
-        places = [writer.place(first, I64(0), right, (0, i, 0)) for i in range(tile.width)]
-        return writer.tile_of([writer.load(writer.address(x, array, p)) for p in places])
-
-    return tile(x, start, step), write
-
-
-@intrinsic
-def tile_transpose(typing: Any, tile: Any) -> Any:
-    """Give a tile of as many registers as each has numbers with rows and columns exchanged.
-
-    In steps of 1, 2, 4, …: two registers that far apart exchange the halves of their blocks.
+    The four of position (i, j) are x[start + i · line + 4 j] and the next three; which one counts
+    is said by the bytes winner[code], … The tile has one vector.
     """
 
     def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        writer = Writer(context, builder, tile)
-        registers, width = writer.read(arguments[0]), tile.lanes
-        step = 1
-        while step < width:
-            low = [i if not i & step else width + i - step for i in range(width)]
-            high = [i + step if not i & step else width + i for i in range(width)]
-            masks = [ir.Constant(ir.VectorType(I32, width), order) for order in (low, high)]
-            for i in range(width):
-                if not i & step:
-                    pair = registers[i], registers[i + step]
-                    registers[i], registers[i + step] = (
-                        builder.shuffle_vector(*pair, mask) for mask in masks
-                    )
-            step *= 2
-        return writer.tile_of(registers)
+        writer, (value, ds, d_at, codes, code_at, xs, first, down) = (
+            Writer(context, builder, tile),
+            arguments,
+        )
+        number = writer.load(writer.address(d, ds, d_at))
+        bytes_at = writer.address(winner, codes, code_at)
+        byte = ir.VectorType(ir.IntType(8), tile.lanes)
+        read = builder.load(builder.bitcast(bytes_at, byte.as_pointer()))
+        read.align = 1
+        bits = tile.dtype.bitwidth  # as wide as the numbers, as the instruction wants them
+        which = builder.zext(read, ir.VectorType(ir.IntType(bits), tile.lanes))
+        sums = writer.read(value)
+        for k, at in tile.each():
+            address = writer.address(x, xs, writer.place(first, down, I64(4), at))
+            taken = one_of_four(writer, address, which)
+            sums[k] = writer.fma(number, taken, sums[k])
+        return writer.tile_of(sums)
 
-    return tile(tile), write
+    return tile(tile, d, place, winner, code, x, start, line), write

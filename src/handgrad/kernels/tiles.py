@@ -18,7 +18,7 @@ count numbers: position (i, j) of a tile lies at start + i · line + j · step, 
 and `step` of the array. Addresses need no alignment.
 
 `tiles_in_numpy.py` says the same in NumPy: what each function means, in one line. What only
-images need (pooling, Winograd's transforms) is in `patches.py`.
+images need (pooling, Winograd's transforms) is in `patches.py`, transposing in `shuffles.py`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the functions of `tiles.py`, `tile_operators.py` and `patches.py` mean, in NumPy.
+"""What the tiles of `tiles.py`, `tile_operators.py`, `patches.py` and `shuffles.py` mean, in NumPy.
 
 A tile is an array (lines, width, columns).
 Kernels that are tested without their compiler (mutants, above all) run on these.
@@ -69,11 +69,15 @@ def tile_fma(
     return tile + numbers * w[places((1, 1, columns), w_start, 0, 0)]
 
 
-def tile_add_scaled(
-    tile: Array, d: Array, place: int, x: Array, start: int, line: int, step: int
+def tile_fma_fours(
+    tile: Array, d: Array, place: int, winner: Array, code: int, x: Array, start: int, line: int
 ) -> Array:
-    """The tile + (the one number d[place]) times (what lies at its positions in x)."""
-    return tile + d[places((1, 1, 1), place, 0, 0)] * x[positions(tile.shape, start, line, step)]
+    """The tile + (the row d[place], …) times (of each position's four numbers, the winners')."""
+    lines, width, columns = tile.shape
+    which = winner[places((1, 1, columns), code, 0, 0)]
+    fours = x[positions((lines, width, 4), start, line, 4 * (width > 1))]
+    row = d[places((1, 1, columns), place, 0, 0)]
+    return tile + row * np.take_along_axis(fours, which.astype(int), axis=2)
 
 
 def tile_add(tile: Array, bias: Array, start: int) -> Array:
@@ -104,6 +108,11 @@ def tile_flush(tile: Array, total: Array, start: int) -> None:
 def tile_transpose(tile: Array) -> Array:
     """Rows become columns."""
     return tile.transpose(0, 2, 1)
+
+
+def tile_interleave(tile: Array) -> Array:
+    """The four numbers of all 2 × 2 positions, then the four after them, and so on."""
+    return one_vector(tile).reshape(4, -1).T.reshape(1, 4, -1)
 
 
 def tile_winograd_input(tile: Array) -> Array:

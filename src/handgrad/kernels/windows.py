@@ -21,7 +21,6 @@ from functools import cache
 from typing import Any
 
 from handgrad.checks import Array
-from handgrad.kernels.images import max_pool_dx
 from handgrad.kernels.jit import compiled
 from handgrad.kernels.patches import tile_pool, tile_store_winners
 from handgrad.kernels.places import Five, Four, Three
@@ -154,19 +153,17 @@ def window_pools(width: int, vectors: int) -> Any:
 
 
 @cache
-def position_sums(lines: int, width: int, vectors: int) -> Any:  # noqa: C901  (as above)
+def position_sums(lines: int, width: int, vectors: int) -> Any:
     """Make the function for tiles of `lines` kernel rows × `width` numbers × `vectors` registers.
 
         dweight[k, r, c, f] += Σ over images lo … hi − 1 and positions of x · dy, first ≤ c < last.
 
     Arguments as in `window_sums`, and: `last − first` is a multiple of `width`, the kernel rows one
     of `lines`. `fresh` says that dweight's old values do not count (for one image alone).
-    `winner`: where a 2 × 2 max-pool follows, dy is its gradient: each image's is spread over the
-    positions that won, in `spread` (room for one image of `size`); else `winner` is empty.
     """
 
     @compiled
-    def sums(  # noqa: C901
+    def sums(
         lo: int,
         hi: int,
         x: Array,
@@ -179,23 +176,11 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:  # noqa: C901  (
         size: Three,
         dweight: Array,
         fresh: bool,  # noqa: FBT001  (kernels take no keywords)
-        winner: Array,
-        spread: Array,
     ) -> None:
         kernel_rows, runs, run, row_step, run_step = window
         height, positions, filters = size
         columns = vectors * tile_lanes(x)
-        d, row, step = dy, dy_at[2], dy_at[3]
-        if winner.size:
-            d, row, step = spread, positions * filters, filters
         for n in range(lo, hi):
-            start = dy_at[0] + n * dy_at[1]
-            if winner.size:
-                start = 0
-                pooled = (height // 2, positions // 2, filters)
-                to = (-n * len(spread), len(spread), 2 * row, 2 * step)
-                steps = (row, step)
-                max_pool_dx(n, n + 1, dy, dy_at, HALF, steps, pooled, winner, spread, to, False)
             for k in range(0, kernel_rows, lines):
                 for r in range(runs):
                     x_k = x_at[0] + n * x_at[1] + k * row_step + r * run_step
@@ -210,11 +195,11 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:  # noqa: C901  (
                                 tile = tile_load(lines, width, vectors, dweight, w, line, filters)
                             for i in range(height):
                                 at = x_k + i * x_at[2] + c
-                                place = start + i * row + f
+                                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + f
                                 for _ in range(positions):
-                                    tile = tile_fma(tile, x, at, row_step, 1, d, place)
+                                    tile = tile_fma(tile, x, at, row_step, 1, dy, place)
                                     at += x_at[3]
-                                    place += step
+                                    place += dy_at[3]
                             tile_store(tile, dweight, w, line, filters)
 
     return sums

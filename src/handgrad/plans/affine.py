@@ -1,7 +1,5 @@
 """Affine layers as a stage, on the weights where they are."""
 
-import numpy as np
-
 from handgrad.checks import Array
 from handgrad.kernels.images import transpose
 from handgrad.kernels.places import Four
@@ -11,7 +9,6 @@ from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.stages import Pair
 from handgrad.plans.weighted import WeightedStage, vectors_for
 
-EMPTY = np.zeros(0, np.uint8)
 PIECE = 16  # features that workers share: whole registers and cache lines
 
 
@@ -123,8 +120,7 @@ class AffineStage(WeightedStage):
             if end > first:
                 position_sums(1, width, vectors)(
                     *(0, 1, x.flat, self.rows_from(x, 0), (1, 1, inputs, 0, 0), first, end),
-                    *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), self.dweight),
-                    *(True, EMPTY, dy.flat),
+                    *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), self.dweight, True),
                 )
             first = end
         if worker == 0:

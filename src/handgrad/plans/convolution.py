@@ -1,7 +1,7 @@
 """Convolutions as stages: sums over windows, pooled at once or not.
 
 Where ReLU and a 2 × 2 max-pool follow, the sums are pooled before they are stored; going back, the
-gradient of the weights visits the winners alone where it can.
+gradient of the weights visits the winners alone.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import images
-from handgrad.kernels.tiles import REGISTERS, lanes
+from handgrad.kernels.tiles import REGISTERS
 from handgrad.kernels.windows import (
     MASKED,
     PLAIN,
@@ -96,8 +96,11 @@ class ConvStage(WeightedStage):
         dtype = self.context.dtype
         if self.learns:
             self.dweight = self.partial(self.numbers)
+            if self.pooled:
+                self.room_size = 4 * self.x.image
+                self.piece = piece_of(self.window[0], self.window[2])
         self.weight = aligned_zeros(self.numbers, dtype)
-        self.d_sums, self.spread = self.dy, self.partial(0)
+        self.d_sums = self.dy
         if self.dx is not None:
             self.turned = aligned_zeros(self.numbers, dtype)
             if self.pooled:
@@ -106,8 +109,6 @@ class ConvStage(WeightedStage):
             self.dy_at, self.dy_window = windows_of(
                 self.d_sums, self.kernel, self.back, dilation=self.dilation
             )
-        elif self.pooled and self.learns:
-            self.spread = self.partial(4 * math.prod(self.shape[1:]) * self.y.channels)
 
     # Weights, from the public layout, and gradients back to it.
 
@@ -134,11 +135,8 @@ class ConvStage(WeightedStage):
             return
         c, f = self.input_shape[0], self.shape[0]
         total = self.dweight.sum(axis=0)
-        if self.by_winners:
-            public = total.reshape(-1, *self.kernel, self.x.channels).transpose(0, 3, 1, 2)
-        else:
-            shape = (*self.kernel, self.x.channels, self.y.channels)
-            public = total.reshape(shape).transpose(3, 2, 0, 1)
+        shape = (*self.kernel, self.x.channels, self.y.channels)
+        public = total.reshape(shape).transpose(3, 2, 0, 1)
         self.context.grads[f"{self.name}.weight"] = np.ascontiguousarray(public[:f, :c])
         self.gather_bias()
 
@@ -185,22 +183,21 @@ class ConvStage(WeightedStage):
             *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
         )
 
-    @property
-    def by_winners(self) -> bool:
-        """Whether dweight is a sum over winners: x has whole registers of channels."""
-        whole = self.x.channels % lanes(self.context.dtype.itemsize) == 0
-        return self.pooled and whole and self.dilation == (1, 1) and self.stride == (1, 1)
-
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
         """This worker's part of dweight, over the positions that won or over all."""
         if self.context.passes[worker].fresh:
             self.dweight[worker] = 0
-        if self.by_winners:
-            self.winners_gradient(worker, lo, hi)
+        if not self.pooled:
+            self.positions_gradient(worker, lo, hi)
             return
-        d, size, winner = self.d_sums, (*self.sums_shape[1:], self.dy.channels), NOBODY
-        if self.pooled and self.dx is None:
-            size, winner = (2 * self.shape[1], 2 * self.shape[2], d.channels), self.winner
+        winner_sums(*self.piece)(
+            *(lo, hi, self.x.flat, self.x_at, self.window, self.dy.flat, self.dy.at, self.size),
+            *(self.winner, self.room[worker], self.dweight[worker]),
+        )
+
+    def positions_gradient(self, worker: int, lo: int, hi: int) -> None:
+        """Add to dweight over all positions before pooling."""
+        d, size = self.d_sums, (*self.sums_shape[1:], self.dy.channels)
         rows, _, run, _, _ = self.window
         vectors = vectors_for(d.channels, self.context.dtype, whole=True)
         tiles = [(1, 8), (1, 4), (1, 1)]
@@ -211,22 +208,18 @@ class ConvStage(WeightedStage):
             end = run - (run - done) % width
             if end > done:
                 position_sums(lines, width, vectors)(
-                    *(lo, hi, self.x.flat, self.x_at, self.window, done, end, d.flat, d.at, size),
-                    *(self.dweight[worker], False, winner, self.spread[worker]),
+                    *(lo, hi, self.x.flat, self.x_at, self.window, done, end),
+                    *(d.flat, d.at, size, self.dweight[worker], False),
                 )
             done = end
 
-    def winners_gradient(self, worker: int, lo: int, hi: int) -> None:
-        """This worker's part of dweight, over the positions that won."""
-        rows, _, run, _, _ = self.window
-        registers = run // lanes(self.context.dtype.itemsize)
-        most = REGISTERS - 6  # sums in a tile; a number of dy and some of x need registers too
-        lines = rows if rows <= most else 1
-        vectors = max(v for v in range(1, most // lines + 1) if registers % v == 0)
-        winner_sums(lines, vectors)(
-            *(lo, hi, self.x.flat, self.x_at, (rows, run), self.dy.flat, self.dy.at, self.size),
-            *(self.shape[0], self.winner, self.dweight[worker]),
-        )
+
+def piece_of(rows: int, run: int) -> Pair:
+    """The largest piece of a window whose sums fit, beside dy, the winners and two numbers of x."""
+    pieces = [
+        (k, c) for k in range(1, rows + 1) for c in range(1, run + 1) if k * c + 4 < REGISTERS
+    ]
+    return max((p for p in pieces if rows % p[0] == 0 == run % p[1]), key=math.prod)
 
 
 def fits(pools: int, vectors: int) -> bool:

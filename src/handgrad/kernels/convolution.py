@@ -27,7 +27,7 @@ from handgrad.kernels import require
 from handgrad.kernels.blocks import Block, Room
 from handgrad.kernels.dense import NOTHING_AFTER, matrix_sums
 from handgrad.kernels.jit import compiled, dense
-from handgrad.kernels.patches import tile_square, tile_transpose
+from handgrad.kernels.shuffles import tile_square, tile_transpose
 from handgrad.kernels.tiles import tile_add, tile_keep, tile_lanes, tile_load, tile_store
 from handgrad.ops.convolution import Conv2dSaved
 from handgrad.ops.windows import Pair, Placement

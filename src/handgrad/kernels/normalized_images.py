@@ -18,7 +18,8 @@ Layouts as in `images.py`; channels are whole registers.
 
 import numpy as np
 
-import handgrad.kernels.tile_operators  # noqa: F401  (teaches Numba + and *)
+# It teaches Numba + and *.
+import handgrad.kernels.tile_operators  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 from handgrad.kernels.patches import tile_pool, tile_store_winners

@@ -15,6 +15,7 @@ from handgrad.losses import SoftmaxCrossEntropy
 from handgrad.optimizers import Adam
 from handgrad.plans import Plan, Workers
 from handgrad.plans.affine import AffineStage
+from handgrad.plans.choice import images_at_once
 from handgrad.plans.convolution import ConvStage
 from handgrad.plans.stages import Stage
 from side_by_side.arithmetic import Amount, amount, limit
@@ -36,6 +37,7 @@ KINDS = {  # of a stage's methods; nested ones count for themselves
     "input_gradient": "dx",
     "weight_gradient": "dweight",
     "bias_gradient": "dbias",
+    "finish": "gather",
     "gather": "gather",
 }
 SMALL = 0.005  # of a step: of smaller parts, those of one kind are one line
@@ -98,14 +100,13 @@ def take_apart(work: Work, steps: int) -> tuple[list[Part], list[float]]:
     network, loss, optimizer, clock = work.network(), SoftmaxCrossEntropy(), Adam(), Clock()
     x, given = work.data(work.batch)
     labels = loss.prepare(given, network.output_shape, network.dtype)
-    plan = Plan(network, work.batch, Workers(1))
+    plan = Plan(network, work.batch, Workers(1), at_once=images_at_once(network))
     for stage in plan.stages:
         for method in KINDS:
             if hasattr(stage, method):
                 timed = clock.around(getattr(stage, method), stage.name, kind_of(stage, method))
                 setattr(stage, method, timed)
-    for method in ("forward", "backward"):
-        setattr(loss, method, clock.around(getattr(loss, method), "loss", ""))
+    plan.own_loss = clock.around(plan.own_loss, "loss", "")
     update = clock.around(optimizer.step, "Adam", "")
 
     wholes: list[float] = []

@@ -144,7 +144,7 @@ class Plan:
             for each in self._passes(worker, rows):
                 self._forward(worker, x, each, training=True)
                 if own is not None:
-                    self._own_loss(own, each)
+                    self.own_loss(own, each)
                 else:
                     workers.wait()
                     if worker == 0:
@@ -221,7 +221,7 @@ class Plan:
         self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
         return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
 
-    def _own_loss(self, own: RowLoss, each: Pass) -> None:
+    def own_loss(self, own: RowLoss, each: Pass) -> None:
         """The losses of a pass, and their gradients."""
         y, d = self.output, self.d_output
         assert d is not None  # noqa: S101  (a training plan has it)

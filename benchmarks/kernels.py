@@ -130,6 +130,7 @@ def tasks(stage: ConvStage, *, pooled: bool) -> dict[str, Callable[[], Any]]:
 def result(stage: ConvStage, task: str) -> Any:
     """What a task computed, in the public layout."""
     if task == "dweight":
+        stage.finish(0)
         stage.gather(0)
         return stage.context.grads[f"{stage.name}.weight"].copy()
     buffer = stage.dx if task == "dx" and stage.dx is not None else stage.y

@@ -13,7 +13,7 @@ from handgrad.kernels import dense_parts, dense_program
 from handgrad.layers import Dropout
 from handgrad.plans.dense_layout import Layout, Value, tiles
 
-ROOM = 4_000_000  # bytes of masks that are drawn at once, but for a single step's
+ROOM = 1_000_000  # bytes of masks that are drawn at once, but for a single step's
 BY_OUTPUT = (dense_parts.SIGMOID, dense_parts.TANH)  # whose slope is computed from all of y
 
 

@@ -42,7 +42,7 @@ from handgrad import (
     use,
 )
 from handgrad.checks import NonFiniteError
-from handgrad.plans import DensePlan, Workers, dense, dense_plan, examples
+from handgrad.plans import DensePlan, Workers, dense, dense_dropout, dense_plan, examples
 from handgrad.plans.dense_kinds import chain
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-4}
@@ -94,6 +94,7 @@ def check_training(
     for kind in ("params", "state"):
         for name, array in getattr(expected.network, kind).items():
             check_close(getattr(trainer.network, kind)[name], array, tolerance, name)
+    assert trainer.network.generators() == expected.network.generators()
     assert trainer.optimizer.steps == expected.optimizer.steps
     assert trainer.optimizer.state.keys() == expected.optimizer.state.keys()
     for name, slots in expected.optimizer.state.items():
@@ -114,6 +115,10 @@ def check_close(came: np.ndarray, expected: np.ndarray, tolerance: float, what: 
 
 def two_layers() -> list[Layer]:
     return [Affine(7), Sigmoid(), Affine(3)]
+
+
+def dropping() -> list[Layer]:
+    return [Affine(17), Relu(), Dropout(0.3), Affine(9), Tanh(), Dropout(0.2), Affine(4)]
 
 
 def softmax() -> SoftmaxCrossEntropy:
@@ -142,6 +147,20 @@ NETWORKS: dict[str, Layers] = {
     "relus": lambda: [
         *[Affine(40, bias=False), BatchNorm(), Relu(), Affine(9), Relu(), BatchNorm()],
         *[Affine(8), Relu(), Affine(7), Relu()],
+    ],
+    "dropout": dropping,
+    "dropouts": lambda: [
+        *[
+            Dropout(0.2),
+            Affine(20, bias=False),
+            BatchNorm(eps=0.1),
+            Relu(),
+            Dropout(),
+            Dropout(0.1),
+        ],
+        *[Affine(8), Sigmoid(), Dropout(0.1), Dropout(0), Affine(7), LeakyRelu(), Dropout(0.4)],
+        *[BatchNorm(eps=0.1), Dropout(0.3), Tanh(), Dropout(0.3), Affine(6), Dropout(0.2), Relu()],
+        *[BatchNorm(eps=0.1), Dropout(0.2), Relu(), Dropout(0.2), Affine(4), Dropout(0.1)],
     ],
     "identity": lambda: [Identity(), Affine(3), Identity()],
 }
@@ -215,6 +234,7 @@ def test_any_number_of_workers(
     check_training(NETWORKS["wide"], softmax(), lambda: Momentum(0.02), **sizes)
     if batch > 1:
         check_training(NETWORKS["norms"], softmax(), lambda: Momentum(0.02), **sizes)
+        check_training(NETWORKS["dropouts"], softmax(), lambda: Momentum(0.02), **sizes)
 
 
 @pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "int16", ">f4"])
@@ -222,6 +242,11 @@ def test_images_of_any_kind_in_any_order_of_memory(kind: str) -> None:
     x = np.random.default_rng(1).integers(0, 256, (9, 5, 47)).astype(kind).T
     layers: Layers = lambda: [Rescale(1 / 255, -0.5), Flatten(), *two_layers()]  # noqa: E731
     check_training(layers, softmax(), lambda: SGD(0.5), x=x, features=(5, 9), dtype="float32")
+
+
+def test_dropout_of_images() -> None:
+    layers: Layers = lambda: [Rescale(0.1), Dropout(0.3), Flatten(), *dropping()]  # noqa: E731
+    check_training(layers, softmax(), lambda: SGD(0.5), features=(2, 5, 3))
 
 
 def test_every_gradient() -> None:
@@ -255,12 +280,13 @@ class Looks(Callback):
         self.seen.append(trainer.position.step)
 
 
+@pytest.mark.parametrize("layers", [two_layers, dropping])
 @pytest.mark.parametrize("each_step", [True, False])
-def test_steps_at_once_are_steps_one_by_one(*, each_step: bool) -> None:
+def test_steps_at_once_are_steps_one_by_one(layers: Layers, *, each_step: bool) -> None:
     looks = Looks(each_step=each_step)
-    one = check_training(two_layers, softmax(), lambda: Adam(0.01), callbacks=[looks])
+    one = check_training(layers, softmax(), lambda: Adam(0.01), callbacks=[looks])
     assert looks.seen[15:] == ([1, 2, 3, 4, 5] if each_step else [5]) * 3  # the reference has 15
-    other, _ = train("compiled", two_layers, softmax(), Adam(0.01))
+    other, _ = train("compiled", layers, softmax(), Adam(0.01))
     for name, array in one.network.params.items():
         assert np.array_equal(array, other.network.params[name])
 
@@ -273,11 +299,12 @@ class Keeps(Callback):
             self.kept = trainer.state()
 
 
-def test_resume_goes_on_exactly_there() -> None:
+@pytest.mark.parametrize("layers", [two_layers, dropping])
+def test_resume_goes_on_exactly_there(layers: Layers) -> None:
     keeps = Keeps()
-    whole, _ = train("compiled", two_layers, softmax(), Adam(0.01), callbacks=[keeps])
+    whole, _ = train("compiled", layers, softmax(), Adam(0.01), callbacks=[keeps])
     again, _ = train(
-        "compiled", two_layers, softmax(), Adam(0.01), resume=keeps.kept, callbacks=[Callback()]
+        "compiled", layers, softmax(), Adam(0.01), resume=keeps.kept, callbacks=[Callback()]
     )
     for name, array in whole.network.params.items():
         assert np.array_equal(array, again.network.params[name])
@@ -298,14 +325,42 @@ def test_what_others_change_in_between_is_seen() -> None:
     check_training(two_layers, softmax(), lambda: Momentum(0.1), callbacks=[Changes()])
 
 
+def test_masks_have_a_room_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    run = DensePlan.run
+
+    def counting(plan: DensePlan, data: Any, order: Any, scales: Any, **options: Any) -> Any:
+        counts.append(len(scales))
+        return run(plan, data, order, scales, **options)
+
+    monkeypatch.setattr(DensePlan, "run", counting)
+    monkeypatch.setattr(dense_dropout, "ROOM", 2 * 10 * (17 + 9) + 1)
+    check_training(dropping, softmax(), lambda: Adam(0.01))
+    assert counts == [2, 2, 1] * 3
+    monkeypatch.setattr(dense_dropout, "ROOM", 1)
+    check_training(dropping, softmax(), lambda: Adam(0.01))
+    assert counts[9:] == [1] * 15
+
+
+class DropsMore(Callback):
+    def on_epoch(self, trainer: Trainer) -> None:
+        layer: Any = trainer.network.layers[2]
+        layer.rate += 0.2
+
+
+def test_a_rate_that_changes_is_seen() -> None:
+    check_training(dropping, softmax(), lambda: Adam(0.01), callbacks=[DropsMore()])
+
+
 class Freezes(Callback):
     def on_epoch(self, trainer: Trainer) -> None:
         trainer.network.layers[0].freeze(frozen=trainer.position.epoch == 1)
 
 
-def test_frozen_layers_stay_as_they_are() -> None:
+@pytest.mark.parametrize("layers", [two_layers, dropping])
+def test_frozen_layers_stay_as_they_are(layers: Layers) -> None:
     trained = [
-        train(backend, two_layers, softmax(), Adam(0.1), callbacks=[Freezes()])[0]
+        train(backend, layers, softmax(), Adam(0.1), callbacks=[Freezes()])[0]
         for backend in ("compiled", "reference")
     ]
     for name, array in trained[1].network.params.items():
@@ -321,16 +376,18 @@ def test_live_views_stay_live() -> None:
         assert network.params[name] is view
 
 
+@pytest.mark.parametrize("dropout", [[], [Dropout(0.5, name="a")]])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_not_finite_is_explained_as_ever(
-    monkeypatch: pytest.MonkeyPatch, workers: int
+    monkeypatch: pytest.MonkeyPatch, workers: int, dropout: list[Layer]
 ) -> None:
     monkeypatch.setattr(dense, "worker_count", lambda *_: workers)
     x = np.ones((47, 11))
     x[30] = 1e200
 
     def message(backend: str) -> tuple[str, Trainer]:
-        network = Network([Affine(3), LeakyRelu(), Affine(2)], 11, dtype="float64")
+        drops = [layer.copy() for layer in dropout]
+        network = Network([Affine(3), LeakyRelu(), *drops, Affine(2)], 11, dtype="float64")
         network.params["affine_1.weight"] *= 1e150
         trainer = Trainer(network, MeanSquaredError(), SGD(1e-300))
         with (
@@ -344,14 +401,15 @@ def test_what_is_not_finite_is_explained_as_ever(
     assert came == expected
     assert trainer.position.step == reference.position.step
     assert trainer.running.rows == reference.running.rows
+    assert trainer.network.generators() == reference.network.generators()
     assert trainer.optimizer.steps == reference.optimizer.steps
 
 
 def test_a_worker_that_fails_does_not_leave_the_other_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    network = Network(two_layers(), 11)
-    layers = chain(network)
+    network = Network(dropping(), 11)
+    layers, before = chain(network), network.generators()
     assert layers is not None
     plan = DensePlan(network, layers, softmax(), SGD(), 10, Workers(2))
     prepared = examples(network, *data(network, softmax(), 10), None)
@@ -366,6 +424,7 @@ def test_a_worker_that_fails_does_not_leave_the_other_waiting(
     with pytest.raises(RuntimeError, match="no more"):
         plan.run(prepared, np.arange(10), [1.0], outputs=False)
     monkeypatch.undo()
+    assert network.generators() == before  # the layers may make this step
     assert len(plan.run(prepared, np.arange(10), [1.0], outputs=False).losses) == 1
 
 
@@ -391,7 +450,10 @@ class OwnLayer(Affine):
         (lambda: [Relu(), Affine(3)], MeanSquaredError(), SGD()),
         (lambda: [BatchNorm(), Affine(3)], MeanSquaredError(), SGD()),
         (lambda: [Affine(3), Relu(), Relu()], MeanSquaredError(), SGD()),
-        (lambda: [Affine(3), Dropout()], MeanSquaredError(), SGD()),
+        (lambda: [Affine(3), Relu(), Dropout(), Tanh()], MeanSquaredError(), SGD()),
+        (lambda: [Dropout(), Relu(), Affine(3)], MeanSquaredError(), SGD()),
+        (lambda: [Dropout(), Rescale(2), Affine(3)], MeanSquaredError(), SGD()),
+        (lambda: [Dropout()], MeanSquaredError(), SGD()),
         (lambda: [Affine(3), Rescale(2)], MeanSquaredError(), SGD()),
         (lambda: [layer := Affine(11), layer], MeanSquaredError(), SGD()),
         (lambda: [Flatten()], MeanSquaredError(), SGD()),

@@ -18,6 +18,7 @@ from handgrad import (
     Affine,
     BatchNorm,
     BinaryCrossEntropy,
+    Dropout,
     HalfSquaredError,
     Layer,
     LeakyRelu,
@@ -86,7 +87,7 @@ class Turns(Workers):
         raise TimeoutError
 
 
-def later(*_: Any) -> None:
+def later(*_: Any, **__: Any) -> None:
     raise Later
 
 
@@ -126,6 +127,7 @@ class Scenario:
             self.weights[self.order[: self.rows]] = 0
         self.before = {name: array.copy() for name, array in self.network.params.items()}
         self.kept = {name: array.copy() for name, array in self.network.state.items()}
+        self.generators = self.network.generators()
         self.expected = self.values(self.by_layers)
 
     def values(self, train: Callable[[Optimizer], list[Any]]) -> list[Any]:
@@ -134,6 +136,7 @@ class Scenario:
             self.network.params[name] = array
         for name, array in self.kept.items():
             self.network.state[name] = array
+        self.network.set_generators(self.generators)
         optimizer = self.make()
         found = train(optimizer)
         found += [array.copy() for array in self.network.params.values()]
@@ -289,6 +292,15 @@ def norms(**options: Any) -> Scenario:
     return Scenario(layers, BinaryCrossEntropy(), rule, weighted="yes", **options)
 
 
+def drops(**options: Any) -> Scenario:
+    """Dropout of the batch, behind a sum, a ReLU and a norm, and where the output is needed."""
+    layers: list[Layer] = [
+        *[Dropout(0.3), Affine(9), Relu(), Dropout(0.4), Affine(8), Tanh(), Dropout(0.2)],
+        *[Affine(7, bias=False), BatchNorm(), Dropout(0.3), Affine(3), Dropout(0.1)],
+    ]
+    return Scenario(layers, MeanSquaredError(), lambda: SGD(0.1), **options)
+
+
 @cache
 def scenarios() -> list[Scenario]:
     squared = MeanSquaredError()
@@ -315,6 +327,8 @@ def scenarios() -> list[Scenario]:
             lambda: SGD(0.1, weight_decay=0.5),
             kind="uint8",
         ),
+        drops(features=40, workers=3),
+        drops(features=7),
         Scenario([Affine(1)], BinaryCrossEntropy(), lambda: SGD(0.5), weighted="yes"),
         Scenario([Affine(1)], BinaryCrossEntropy(), lambda: SGD(0.5), weighted="later"),
         Scenario(

@@ -14,7 +14,17 @@ import pytest
 
 pytest.importorskip("numba")
 
-from handgrad import SGD, Affine, BatchNorm, Layer, Network, Relu, SoftmaxCrossEntropy, Tanh
+from handgrad import (
+    SGD,
+    Affine,
+    BatchNorm,
+    Dropout,
+    Layer,
+    Network,
+    Relu,
+    SoftmaxCrossEntropy,
+    Tanh,
+)
 from handgrad.kernels import dense_norm, dense_program
 from handgrad.kernels.dense import HEIGHT, share
 from handgrad.plans import DensePlan, Workers
@@ -80,6 +90,7 @@ def test_workers_meet_once_for_a_norm_on_either_way() -> None:
 def test_relu_is_no_instruction_of_its_own() -> None:
     alone = {dense_program.ACTIVATE, dense_program.ACTIVATE_BACK}
     assert not alone & set(instructions([Affine(9), Relu(), Affine(4), BatchNorm(), Relu()]))
+    assert not alone & set(instructions([Affine(9), Relu(), Dropout(), Dropout(), Affine(4)]))
     assert alone <= set(instructions([Affine(9), Tanh(), Affine(4)]))
     assert dense_program.ACTIVATE_BACK in instructions([Affine(9), Relu()])  # before it: the loss
 
@@ -89,7 +100,7 @@ from plans.test_dense import NETWORKS, check_training, softmax
 from handgrad import Momentum, use
 from handgrad.kernels import tiles
 assert tiles.BYTES == 32
-for name in ("norms", "relus", "wide"):
+for name in ("norms", "relus", "wide", "dropouts"):
     for dtype in ("float32", "float64"):
         check_training(NETWORKS[name], softmax(), lambda: Momentum(0.05), dtype=dtype)
 """

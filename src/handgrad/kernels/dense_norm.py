@@ -19,7 +19,7 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels.dense import HEIGHT, share
-from handgrad.kernels.jit import compiled
+from handgrad.kernels.jit import compiled, number
 from handgrad.kernels.places import Four, Two
 from handgrad.kernels.tile_operators import tile_flush
 from handgrad.kernels.tiles import (
@@ -122,7 +122,7 @@ products_of_four, products_of_one = row_products(4), row_products(1)
 def cuts(a: Array, step: int) -> tuple[Two, Two]:
     """The columns that make whole fours of registers, and those that are left."""
     fours = step - step % (4 * tile_lanes(a))
-    return (0, fours), (fours, step)
+    return (number(0), fours), (fours, step)
 
 
 @compiled

@@ -47,6 +47,23 @@ def add_parts(parts: Array, features: int, lo: int, hi: int, y: Array) -> None:
 
 
 @compiled
+def drop(
+    x: Array, kept: Array, scale: float, y: Array, features: int, part: tuple[int, int, int, int]
+) -> None:
+    """y = x · scale where kept is 1, and x · 0 where it is 0: an infinite x is not hidden.
+
+    `kept` has a byte for each feature of each row, and no padding; y may be x.
+    """
+    kind = y.dtype.type
+    by, (lo, hi, first, last) = kind(scale), part
+    for n in range(lo, hi):
+        start = n * features
+        row, mask, out = x[n, first:last], kept[start + first : start + last], y[n, first:last]
+        for j in range(last - first):
+            out[j] = row[j] * (kind(mask[j]) * by)
+
+
+@compiled
 def activate(how: int, slope: float, y: Array, features: int, lo: int, hi: int) -> None:
     """y ← activation(y)."""
     kind = y.dtype.type

@@ -16,11 +16,12 @@ from handgrad.kernels.dense_parts import (
     activate,
     activate_back,
     add_parts,
+    drop,
     gather,
     keep,
 )
 from handgrad.kernels.images import transpose
-from handgrad.kernels.jit import compiled
+from handgrad.kernels.jit import compiled, number
 
 Sources = tuple[Array, Array, Array]  # the examples: float32, float64 or bytes; two are empty
 Labels = tuple[Array, Array, Array]
@@ -31,6 +32,7 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
 # the flat array; "step" is from one of its rows to the next.
 (
     GATHER,  # x, step, features, whether by columns; numbers: scale, offset
+    DROP,  # x, step, features, whether by columns, y, where the mask begins; numbers: scale
     ACTIVATE,  # y, step, features, which; numbers: slope
     LOSS,  # logits, step, features, d, which; numbers: smoothing
     BIAS_SUMS,  # d, step, features, gradient
@@ -52,7 +54,7 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     STOP,  # come back if anything is not finite
     DECAY,  # a parameter, rows, step
     UPDATE,  # a parameter, rows, step, gradient, first slot, second slot, which rule
-) = range(21)
+) = range(22)
 OPERANDS, NUMBERS = 12, 4  # columns of the program, and of the numbers beside it
 PIECE = 48  # features that workers share: whole tiles, and whole cache lines
 SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, ADADELTA, ADAM = range(7)
@@ -77,12 +79,18 @@ def whole_tiles(count: int) -> int:
 
 
 @compiled
-def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, team: Team) -> None:
-    """The rows of a batch, or all its rows' columns that are this worker's; from any source."""
-    part = (team[2], team[3], 0, p[3])
+def part_of_batch(p: Array, rows: int, team: Team) -> tuple[int, int, int, int]:
+    """A worker's rows and columns of a batch: some of its rows, or of its columns."""
     if p[4] != 0:
         first, last = share(team[0], team[1], p[3], PIECE)
-        part = (0, len(order), first, last)
+        return 0, rows, first, last
+    return team[2], team[3], 0, p[3]
+
+
+@compiled
+def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, team: Team) -> None:
+    """The rows of a batch, or all its rows' columns that are this worker's; from any source."""
+    part = part_of_batch(p, len(order), team)
     x = matrix(a, p[1], len(order) * p[2], p[2])
     if len(source[0]):
         gather(source[0], order, q[0], q[1], x, p[3], part)
@@ -90,6 +98,13 @@ def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, tea
         gather(source[1], order, q[0], q[1], x, p[3], part)
     else:
         gather(source[2], order, q[0], q[1], x, p[3], part)
+
+
+@compiled
+def drop_entries(p: Array, q: Array, a: Array, masks: Array, rows: int, team: Team) -> None:
+    """Dropout, on either way: the masks of this step's layers follow each other."""
+    x, y = matrix(a, p[1], rows * p[2], p[2]), matrix(a, p[5], rows * p[2], p[2])
+    drop(x, masks[p[6] :], q[0], y, p[3], part_of_batch(p, rows, team))
 
 
 @compiled
@@ -111,10 +126,9 @@ def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
     if p[0] == SPLIT_SUMS:
         first, last = share(worker, workers, p[9], PIECE)
         x, weight, sums_at = p[1] + first, p[3] + first * p[4], p[7] + worker * p[10]
-        bias, end = p[5] if first == 0 else p[6], whole_tiles(rows)
-        matrix_sums(
-            *(a, x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4], 0, end, last - first, 0)
-        )
+        bias, end, none = p[5] if first == 0 else p[6], whole_tiles(rows), number(0)
+        at = (x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4])
+        matrix_sums(a, *at, none, end, last - first, none)
     elif p[0] == ADD_UP:
         parts = a[p[1] : p[1] + workers * p[5]].reshape((workers, p[5] // p[2], p[2]))
         add_parts(parts, p[3], lo, hi, matrix(a, p[4], rows * p[2], p[2]))
@@ -152,6 +166,6 @@ def entrywise(
             keep(y, lo, hi, outputs)
     elif worker == workers - 1:
         total = own_room(scratch[0], worker, workers)[0]
-        column_sums(a, p[1], p[2], 0, rows, total)
+        column_sums(a, p[1], p[2], number(0), rows, total)
         for j in range(p[3]):
             a[p[4] + j] = total[j]

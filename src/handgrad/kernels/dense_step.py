@@ -26,6 +26,7 @@ from handgrad.kernels.dense_program import (
     ADAGRAD,
     CHECK,
     DECAY,
+    DROP,
     GATHER,
     HEIGHT,
     MEET,
@@ -47,6 +48,7 @@ from handgrad.kernels.dense_program import (
     Sources,
     Team,
     arrange,
+    drop_entries,
     entrywise,
     gather_rows,
     matrix,
@@ -54,7 +56,7 @@ from handgrad.kernels.dense_program import (
     share,
     sums,
 )
-from handgrad.kernels.jit import compiled
+from handgrad.kernels.jit import compiled, inlined
 from handgrad.kernels.meeting import LINE, arrive, arrived, unowned
 from handgrad.kernels.updates import (
     adadelta_kernel,
@@ -64,6 +66,9 @@ from handgrad.kernels.updates import (
     nesterov_kernel,
     rmsprop_kernel,
 )
+
+Data = tuple[Sources, Labels, Scratch]  # what is the same in all steps
+Step = tuple[Array, Array, Array, Array, Array]  # rows, masks, rates, the loss and the outputs
 
 
 @compiled
@@ -166,23 +171,11 @@ def update(p: Array, q: Array, a: Array, rate: Array, team: Team) -> None:
         adam_kernel(rate[2], q[0], q[1], rate[3], q[2], param, grad, one, two)
 
 
-@compiled
-def follow(
-    worker: int,
-    workers: int,
-    p: Array,
-    q: Array,
-    meet: Array,
-    a: Array,
-    sources: Sources,
-    labels: Labels,
-    scratch: Scratch,
-    rows: Array,
-    rate: Array,
-    results: Array,
-    outputs: Array,
-) -> None:
+@inlined
+def follow(worker: int, p: Array, q: Array, meet: Array, a: Array, data: Data, step: Step) -> None:
     """What one worker does for one instruction."""
+    (sources, labels, scratch), (rows, masks, rate, results, outputs) = data, step
+    workers = len(meet) // (3 * LINE)
     lo, hi = share(worker, workers, len(rows), HEIGHT)
     team = (worker, workers, lo, hi)
     if p[0] == CHECK:
@@ -193,6 +186,8 @@ def follow(
         update(p, q, a, rate, team)
     elif p[0] == GATHER:
         gather_rows(p, q, a, sources, rows, team)
+    elif p[0] == DROP:
+        drop_entries(p, q, a, masks, len(rows), team)
     elif p[0] <= ACTIVATE_BACK:
         entrywise(p, q, a, scratch, labels, rows, outputs, team)
     elif p[0] <= WEIGHT_SUMS:
@@ -203,7 +198,7 @@ def follow(
         normalized(p, q, a, scratch[0], len(rows), team)
 
 
-@compiled
+@inlined
 def walk(
     mine: tuple[int, int],
     meet: Array,
@@ -215,15 +210,17 @@ def walk(
     scratch: Scratch,
     order: Array,
     batch: int,
+    masks: Array,
     rates: Array,
     results: Array,
     outputs: Array,
 ) -> bool:
     """What `run` does, on arrays whose users nobody counts."""
     workers = len(meet) // (3 * LINE)
-    own = meet[(2 * workers + mine[0]) * LINE :]
+    own, data = meet[(2 * workers + mine[0]) * LINE :], (sources, labels, scratch)
     for done in range(own[0], (len(order) + batch - 1) // batch):
-        rows = order[done * batch : (done + 1) * batch]
+        rows, kept = order[done * batch : (done + 1) * batch], outputs[done * batch :]
+        step = (rows, masks[done], rates[done], results[done:], kept)
         for at in range(own[1], len(program)):
             p, q = program[at], numbers[at]
             if p[0] == MEET:
@@ -235,10 +232,7 @@ def walk(
                     return True
             else:
                 for worker in range(mine[0], mine[1]):
-                    follow(
-                        *(worker, workers, p, q, meet, a, sources, labels, scratch, rows),
-                        *(rates[done], results[done:], outputs[done * batch :]),
-                    )
+                    follow(worker, p, q, meet, a, data, step)
         own[0], own[1] = done + 1, 0
     return True
 
@@ -255,6 +249,7 @@ def run(
     scratch: Scratch,
     order: Array,
     batch: int,
+    masks: Array,
     rates: Array,
     results: Array,
     outputs: Array,
@@ -264,6 +259,7 @@ def run(
     `mine` are the workers first … last − 1 whose part this thread does: one of them, or all.
     `meet` has three lines for each worker: its arrivals, whether it met what is not finite, and
     where it stands: steps done, the next instruction, whether it has announced its arrival.
+    `masks` has a row for each batch: what dropout keeps of it.
     """
     return walk(
         mine,
@@ -276,6 +272,7 @@ def run(
         (unowned(scratch[0]), unowned(scratch[1])),
         unowned(order),
         batch,
+        unowned(masks),
         unowned(rates),
         unowned(results),
         unowned(outputs),

@@ -1,12 +1,13 @@
 """The plan of dense networks: whole steps, from the batch's rows to the update, in one call.
 
-Chains of affine layers, batch norm and activations, the usual losses, and every optimizer. The
-network's parameters are copied in before a run of steps and out after it, so they are as live as
-ever; the optimizer's slots are views of what the plan computes with.
+Chains of affine layers, batch norm, activations and dropout, the usual losses, and every optimizer.
+The network's parameters are copied in before a run of steps and out after it, so they are as live
+as ever; the optimizer's slots are views of what the plan computes with.
 """
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from handgrad.checks import Array
 from handgrad.kernels import dense_program, dense_step
 from handgrad.kernels.dense import HEIGHT
 from handgrad.kernels.meeting import LINE
-from handgrad.layers import Affine, BatchNorm, Rescale
+from handgrad.layers import Affine, BatchNorm, Dropout, Rescale
 from handgrad.layers.base import Layer
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Adam, Optimizer
 from handgrad.plans.buffers import aligned_zeros
+from handgrad.plans.dense_dropout import Masks
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
 from handgrad.plans.pace import Pace
@@ -83,6 +85,7 @@ class DensePlan:
     ) -> None:
         self.network, self.optimizer, self.count, self.workers = network, optimizer, count, workers
         self.layout = Layout(network.dtype, count, workers.count)
+        self.masks = Masks(self.layout)
         self._lay_out(layers, loss)
         layout = self.layout
         self.flat = aligned_zeros(layout.size, layout.dtype)
@@ -103,7 +106,7 @@ class DensePlan:
             for array in [network.params[name]]
         ]
         self.pace = Pace(together=1 < workers.count <= workers.at_once)
-        self.decays: tuple[bool, bool] | None = None
+        self.written: tuple[Any, ...] | None = None  # what the program depends on
 
     def _lay_out(self, layers: Sequence[tuple[str, Layer]], loss: Loss) -> None:
         """Give every matrix its place, and write the instructions."""
@@ -114,12 +117,14 @@ class DensePlan:
             assert isinstance(first, Rescale)  # noqa: S101
             scale, offset = first.scale, first.offset
         layout.reserve([(name, layer) for name, layer in named if layer.params])
-        value = layout.examples(named[0][1].input_shape[0], scale, offset)
+        value = layout.examples(math.prod(named[0][1].input_shape), scale, offset)
         for name, layer in named:
             if isinstance(layer, Affine):
                 value = layout.affine(name, layer, value)
             elif isinstance(layer, BatchNorm):
                 value = layout.norm(name, layer, value)
+            elif isinstance(layer, Dropout):
+                value = self.masks.add(layer, value)
             else:
                 value = layout.activation(layer, value)
         layout.loss(value, LOSSES[type(loss)], getattr(loss, "label_smoothing", 0.0))
@@ -127,12 +132,13 @@ class DensePlan:
     # -- the program ------------------------------------------------------------------------
 
     def _write_program(self) -> None:
-        """The tables that the workers walk through; again when what decays has changed."""
+        """The tables that the workers walk through; again when decay or a rate has changed."""
         optimizer, layout = self.optimizer, self.layout
-        now = (bool(optimizer.weight_decay), optimizer.decay_all)
-        if now == self.decays:
+        now = (bool(optimizer.weight_decay), optimizer.decay_all, self.masks.rates())
+        if now == self.written:
             return
-        self.decays = now
+        self.written = now
+        self.masks.rescale()
         names = self.network.decayed() if optimizer.weight_decay else set[str]()
         if optimizer.weight_decay and optimizer.decay_all:
             names = set(layout.params)
@@ -175,6 +181,21 @@ class DensePlan:
             outputs: whether the network's outputs are wanted.
         """
         self._write_program()
+        before, done = self.network.generators(), 0
+        try:
+            masks = self.masks.draw(len(order), len(scales))
+            steps = self._run(data, order, scales, masks, outputs=outputs)
+            done = len(steps.losses)
+        finally:
+            if done < len(scales):  # the generators are where these steps left them
+                self.network.set_generators(before)
+                self.masks.draw(len(order), done)
+        return steps
+
+    def _run(
+        self, data: Examples, order: Array, scales: Sequence[float], masks: Array, *, outputs: bool
+    ) -> Steps:
+        """What `run` does, with the masks of its steps."""
         self._take_over()
         rates, results = self._rates(scales), np.zeros(len(scales))
         features = self.network.output_shape[0] if outputs else 0
@@ -190,7 +211,7 @@ class DensePlan:
                 while not dense_step.run(
                     *((first, last), self.meet, self.program, self.numbers, self.flat),
                     *(data.sources, data.labels, self.scratch, order, self.count),
-                    *(rates, results, kept),
+                    *(masks, rates, results, kept),
                 ):
                     late += 1
                     let_others_run(late, failed, polite=POLITE)

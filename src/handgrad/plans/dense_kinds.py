@@ -6,7 +6,7 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import dense_losses, dense_program
-from handgrad.layers import Affine, BatchNorm, Flatten, Identity, Rescale
+from handgrad.layers import Affine, BatchNorm, Dropout, Flatten, Identity, Rescale
 from handgrad.layers.base import Layer
 from handgrad.losses import (
     BinaryCrossEntropy,
@@ -94,12 +94,13 @@ def examples(network: Network, x: Array, labels: Array, weights: Array | None) -
 def chain(network: Network) -> list[tuple[str, Layer]] | None:
     """The layers that compute, with their names, or None where one of them is no dense one.
 
-    Rescale may come first, before it and after it Flatten.
+    Rescale may come first, before it and after it Flatten; dropout anywhere behind it.
     """
     layers = [layer for layer in network.layers if type(layer) not in (Flatten, Identity)]
     kinds = [type(layer) for layer in layers]
     if kinds[:1] == [Rescale]:
         kinds = kinds[1:]
+    kinds = [kind for kind in kinds if kind is not Dropout]
     known = {Affine, BatchNorm, *ACTIVATIONS}
     after = [None, *kinds]
     alone = any(

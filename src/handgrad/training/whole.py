@@ -43,7 +43,8 @@ class WholeSteps:
             for callback in trainer.callbacks
         )
         operations = 3 * plan.count * trainer.network.body.flops()
-        self.at_once = 1 if looks else int(max(1, min(MOST, AT_ONCE // max(operations, 1))))
+        most = min(MOST, plan.masks.most(), AT_ONCE // max(operations, 1))
+        self.at_once = 1 if looks else int(max(1, most))
 
     def suits(self) -> bool:
         """Whether everything learns: the plan freezes nothing."""

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from command_line import call, finish, start
+from handgrad import backend
 from handgrad.backend import available, events
+from handgrad.checks import Array
+from handgrad.cli.warmup import use_layers
+from handgrad.ops.convolution import Conv2dSaved
 
 needs_numba = pytest.mark.skipif(not available(), reason="no Numba, nothing to compile")
 NEWS = "compiling kernels, once (some 10 to 30 s); kept in "
@@ -21,12 +25,28 @@ def test_after_a_warm_up_training_compiles_nothing(tmp_path: Path):
     second = json.loads(finish(start("warmup", "--json")).out)
     assert (second["kernels"], second["seconds"]) == (0, 0)
     assert second["where"].startswith("kept in ")
-    assert {"mlp", "convnet", "deep"} <= {row["name"] for row in second["rows"]}
+    assert {"mlp", "convnet", "deep", "layer by layer"} <= {row["name"] for row in second["rows"]}
     for model in ("mlp", "convnet", "deep"):
         options = ("--model", model, "--epochs", "1", "--limit", "100")
         program = start("train", "mnist", *options, "--out", tmp_path / model)
         _, err = program.communicate(timeout=100)
         assert (program.returncode, err) == (0, b"")
+
+
+@needs_numba
+def test_convolutions_twin_is_warmed_up(monkeypatch: pytest.MonkeyPatch):
+    from handgrad.kernels.convolution import conv2d_backward
+
+    answered: list[str] = []
+
+    def watched(dy: Array, saved: Conv2dSaved) -> tuple[Array, Array, Array]:
+        answer = conv2d_backward(dy, saved)  # ends here where it refuses
+        answered.append(dy.dtype.name)
+        return answer
+
+    monkeypatch.setitem(backend._twins, "conv2d_backward", watched)
+    use_layers()
+    assert answered == ["float32"] * 3
 
 
 @needs_numba

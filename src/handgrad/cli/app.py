@@ -277,7 +277,7 @@ def selftest(json: Json = False) -> int:
 
 @app.command()
 def warmup(json: Json = False) -> int:
-    """Compile ahead what the networks of `handgrad train` need: once per machine.
+    """Compile ahead what `handgrad train` and usual networks need: once per machine.
 
     Without it the first training does so, and takes 10 to 30 seconds longer.
     """

@@ -140,6 +140,18 @@ def test_kernels(tmp_path: Path) -> None:
         assert 0 < ways["Winograd"]["error"] < 1e-4
 
 
+def test_twins(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    text, values = run("twins", tmp_path)
+    lines = {**values["convolutions"], **values["others"], **values["steps"]}
+    assert {"adam 784×100, step", "relu 100×16×28×28, backward", "deep_conv_net"} <= set(lines)
+    assert values["convolutions"]["64×8×8, 64 filters 3×3, backward"]["gain"] > 0
+    measured = [times for times in lines.values() if times]
+    assert len(measured) > 50  # small convolutions are left to the reference
+    assert all(times["twin"] > 0 and times["error"] < 1e-2 for times in measured)
+    assert all(title in text for title in lines)
+
+
 def test_handgrad_must_be_among_the_sides(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="--sides must have handgrad"):
         run("steps", tmp_path, "--sides", "pytorch")
@@ -295,6 +307,6 @@ def test_examples_in_the_programs() -> None:
 
 def test_the_page_shows_what_the_programs_wrote() -> None:
     page = (ROOT / "docs" / "guide" / "performance.md").read_text(encoding="utf-8")
-    for name in ("steps", "epoch", "growth", "speedrun", "profile", "kernels"):
+    for name in ("steps", "epoch", "growth", "speedrun", "profile", "kernels", "twins"):
         assert f"../../benchmarks/results/{name}.txt" in page
         assert (ROOT / "benchmarks" / "results" / f"{name}.txt").is_file()

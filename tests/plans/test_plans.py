@@ -325,6 +325,20 @@ def test_in_several_passes(name: str, at_once: int) -> None:
             )
 
 
+@pytest.mark.parametrize("place", [None, 5, 30])
+def test_workers_say_whether_the_gradients_that_they_summed_are_finite(place: int | None) -> None:
+    network = Network([Affine(40)], 32, dtype="float64")
+    x, targets = np.ones((6, 32)), np.full((6, 40), 1e6)
+    if place is not None:  # the outputs do not see it, the gradient of one row of weights does
+        x[4, place] = 1e308
+        network.params["affine_1.weight"][place] = 0
+    with np.errstate(over="ignore"):
+        result = Plan(network, 6, Workers(2)).step(x, HalfSquaredError(), labels=targets)
+    assert np.isfinite(result.loss)
+    assert result.finite == {"affine_1.weight": place is None}
+    assert np.isfinite(result.grads["affine_1.weight"]).all() == (place is None)
+
+
 def test_passes_need_a_loss_of_rows() -> None:
     network = Network([Conv2d(4, 3), Flatten(), Affine(3)], (2, 8, 8))
     plan, labels = Plan(network, 8, Workers(2), at_once=2), np.arange(8) % 3

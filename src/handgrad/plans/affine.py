@@ -1,6 +1,7 @@
 """Affine layers as a stage, on the weights where they are."""
 
 from handgrad.checks import Array
+from handgrad.kernels.dense_parts import finite
 from handgrad.kernels.images import transpose
 from handgrad.kernels.places import Four
 from handgrad.kernels.tiles import lanes
@@ -67,6 +68,11 @@ class AffineStage(WeightedStage):
         first, last = self.context.workers.share(worker, -(-inputs // PIECE))
         return min(PIECE * first, inputs), min(PIECE * last, inputs)
 
+    def prepare(self, *, training: bool) -> None:
+        if training:
+            flags = [True] * self.context.workers.count
+            self.context.spoiled[f"{self.name}.weight"] = flags
+
     def copied(self) -> list[str]:
         return super().copied()[0 if self.narrow else 1 :]  # else the weights are used in place
 
@@ -123,6 +129,10 @@ class AffineStage(WeightedStage):
                     *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), self.dweight, True),
                 )
             first = end
+        first, last = self.own(worker)
+        own = self.dweight[first * columns : last * columns]
+        # Looked at where it lies in the cache: for another core it would be a long way.
+        self.context.spoiled[f"{self.name}.weight"][worker] = not finite(own)
         if worker == 0:
             grad = self.dweight.reshape(inputs, columns)[:, : self.shape[0]]
             self.context.grads[f"{self.name}.weight"] = grad

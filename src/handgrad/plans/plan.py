@@ -27,6 +27,7 @@ class PlanResult(NamedTuple):
     outputs: Array  # a copy
     grads: dict[str, Array]  # by parameter
     new_state: dict[str, Array]
+    finite: dict[str, bool]  # for some gradients: whether every number is
 
 
 class Plan:
@@ -137,7 +138,7 @@ class Plan:
         own = own if len(self.output_shape) == 1 else None
         if own is None and self.at_once < self.share:
             raise InvalidValueError(f"Plan: several passes need a loss of rows, not {loss}.")
-        result: list[PlanResult] = []
+        result: list[tuple[float, Array]] = []
 
         def task(worker: int) -> None:
             self._load(worker, training=True)
@@ -159,15 +160,17 @@ class Plan:
                 stage.gather(worker)
 
         workers.run(task)
-        if own is not None:
-            outputs, context = self._outputs(rows), self.context
-            value = float(self.losses[:rows].sum())
-            return PlanResult(value, outputs, context.grads, context.new_state)
-        return result[0]
+        if own is None:
+            value, outputs = result[0]
+        else:
+            value, outputs = float(self.losses[:rows].sum()), self._outputs(rows)
+        context = self.context
+        looked_at = {name: not any(parts) for name, parts in context.spoiled.items()}
+        return PlanResult(value, outputs, context.grads, context.new_state, looked_at)
 
     def _begin(self, x: Array, *, training: bool) -> int:
         self.context.rows = len(x)
-        self.context.grads, self.context.new_state = {}, {}
+        self.context.grads, self.context.new_state, self.context.spoiled = {}, {}, {}
         for stage in self.stages:
             stage.prepare(training=training)
         return len(x)
@@ -213,13 +216,13 @@ class Plan:
 
     def _loss(
         self, rows: int, loss: Loss, labels: Array, sample_weight: Array | None
-    ) -> PlanResult:
+    ) -> tuple[float, Array]:
         outputs = self._outputs(rows)
         value, saved = loss.forward(outputs, labels=labels, sample_weight=sample_weight)
         (d_output,) = loss.backward(outputs.dtype.type(1), saved)
         assert self.d_output is not None  # noqa: S101  (a training plan has it)
         self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
-        return PlanResult(float(value), outputs, self.context.grads, self.context.new_state)
+        return float(value), outputs
 
     def own_loss(self, own: RowLoss, each: Pass) -> None:
         """The losses of a pass, and their gradients."""

@@ -50,6 +50,7 @@ class Context:
         state: its running statistics.
         grads: where the gradients go, by full name, in the public layouts.
         new_state: what the forward pass made of the state.
+        spoiled: for each gradient that the workers looked at, which parts are not finite.
     """
 
     workers: Workers
@@ -61,6 +62,7 @@ class Context:
     rows: int = 0
     grads: dict[str, Array] = field(default_factory=dict[str, Array])
     new_state: dict[str, Array] = field(default_factory=dict[str, Array])
+    spoiled: dict[str, list[bool]] = field(default_factory=dict[str, list[bool]])
 
     def __post_init__(self) -> None:
         self.passes = [Pass(0, 0)] * self.workers.count

@@ -17,6 +17,7 @@ class StepResult(NamedTuple):
     outputs: Array  # (N, …): the network's, in training mode
     grads: dict[str, Array]  # by parameter
     new_state: dict[str, Array]  # what to commit after the update
+    finite: dict[str, bool] = {}  # noqa: RUF012  (never changed): whether gradients are, if known
 
 
 Step = Callable[..., StepResult]  # (x, labels, weights) -> StepResult

@@ -236,15 +236,17 @@ class Trainer:
         generators = network.generators()
         with np.errstate(all="ignore"):  # what overflows is found and explained below
             compute, team = self._compute
-            total, outputs, grads, new_state = compute(x, labels, weights)
+            total, outputs, grads, new_state, finite = compute(x, labels, weights)
         params, decayed = self._learning
         for name in params:
             if name not in grads:
                 raise InvalidValueError(f"Trainer: backward gave no gradient of {name}.")
         if self.penalty is not None:
             total += self.penalty.add(params, grads, decayed)
+            finite = {}  # as they were
         learning = {name: grads[name] for name in params}
-        if not (np.isfinite(total) and all_finite(learning)):
+        unknown = {name: grad for name, grad in learning.items() if not finite.get(name)}
+        if not (np.isfinite(total) and all_finite(unknown)):
             network.set_generators(generators)
             raise explain_non_finite(self, x, labels, weights)
         if self.clip_norm is not None:

@@ -45,6 +45,16 @@ def share(worker: int, workers: int, total: int, piece: int) -> tuple[int, int]:
     return min(lo, total), min(hi, total)
 
 
+@compiled
+def number(constant: int) -> int:
+    """The same number, of which the compiler does not know that it is a constant.
+
+    Numba compiles another version of a function that is called with a constant, where tiles are
+    made in it, and of all that it calls.
+    """
+    return constant
+
+
 @cache
 def panel_sums(vectors: int) -> Any:
     """Make the function for panels of that many registers of columns.

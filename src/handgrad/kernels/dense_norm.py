@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from handgrad.checks import Array
-from handgrad.kernels.dense import HEIGHT, share
-from handgrad.kernels.jit import compiled, number
+from handgrad.kernels.dense import HEIGHT, number, share
+from handgrad.kernels.jit import compiled
 from handgrad.kernels.places import Four, Two
 from handgrad.kernels.tile_operators import tile_flush
 from handgrad.kernels.tiles import (

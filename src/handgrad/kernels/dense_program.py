@@ -9,7 +9,7 @@ are in `dense_step.py`, with the one who walks through the table.
 """
 
 from handgrad.checks import Array
-from handgrad.kernels.dense import HEIGHT, matrix_sums, share
+from handgrad.kernels.dense import HEIGHT, matrix_sums, number, share
 from handgrad.kernels.dense_losses import ONE_ANSWER, loss_rows, yes_no_column
 from handgrad.kernels.dense_norm import column_sums
 from handgrad.kernels.dense_parts import (
@@ -21,7 +21,7 @@ from handgrad.kernels.dense_parts import (
     keep,
 )
 from handgrad.kernels.images import transpose
-from handgrad.kernels.jit import compiled, number
+from handgrad.kernels.jit import compiled
 
 Sources = tuple[Array, Array, Array]  # the examples: float32, float64 or bytes; two are empty
 Labels = tuple[Array, Array, Array]

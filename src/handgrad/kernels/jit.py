@@ -52,16 +52,6 @@ def inlined(function: Function) -> Function:
     return decorate(inline="always", **OPTIONS)(function)
 
 
-@compiled
-def number(constant: int) -> int:
-    """The same number, of which the compiler does not know that it is a constant.
-
-    Numba compiles another version of a function that is called with a constant, where tiles are
-    made in it, and of all that it calls.
-    """
-    return constant + 0
-
-
 def dense(array: Array) -> Array:
     """The array itself, or a copy where its memory has gaps, runs backwards or is read-only.
 

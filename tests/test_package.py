@@ -9,6 +9,7 @@ import sys
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -47,8 +48,10 @@ def test_import_costs_little_more_than_numpy(statement: str, limit: float, tmp_p
     cache = tmp_path / "bytecode"
     run(f"import numpy; {statement}", folder=tmp_path, cache=cache)  # the others read its bytecode
     times = [(seconds("import numpy"), seconds(statement)) for _ in range(ROUNDS)]  # side by side
+    # Neighbours in time: a processor that changes its speed does not do so between most of them.
+    ratio = median(handgrad / numpy for numpy, handgrad in times)
     numpy, handgrad = (min(column) for column in zip(*times, strict=True))
-    assert handgrad <= limit * numpy, (
+    assert ratio <= limit, (
         f"{statement} takes {handgrad * 1000:.0f} ms, import numpy {numpy * 1000:.0f} ms: "
         f"see python -X importtime -c '{statement}' for what became slow"
     )

@@ -7,10 +7,10 @@ back is in `normalized_gradients.py`.
 
 Mean and variance in one visit: numbers are taken relative to a center near the mean (of what was
 seen before; at first, of the first number), so that little cancels in Σd² − (Σd)² / n. Sums run in
-registers for a few hundred positions; then they are joined with what came before, in float64, as
-Chan, Golub and LeVeque showed ("Updating Formulae and a Pairwise Algorithm for Computing Sample
-Variances", 1979). The same joins the workers' parts, by each worker for itself and in one order, so
-that the workers meet once in a pass.
+registers for an image row, then in float64; after a few hundred positions they are joined with what
+came before, as Chan, Golub and LeVeque showed ("Updating Formulae and a Pairwise Algorithm for
+Computing Sample Variances", 1979). The same joins the workers' parts, by each worker for itself and
+in one order, so that the workers meet once in a pass.
 
 `rows` holds what is needed of each channel, one row after the other: −mean, weight / std and bias.
 Layouts as in `images.py`; channels are whole registers.
@@ -18,15 +18,14 @@ Layouts as in `images.py`; channels are whole registers.
 
 import numpy as np
 
-# It teaches Numba + and *.
-import handgrad.kernels.tile_operators  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 from handgrad.kernels.patches import tile_pool, tile_store_winners
 from handgrad.kernels.places import Four, Three
-from handgrad.kernels.tiles import tile_lanes, tile_load, tile_relu, tile_store
+from handgrad.kernels.tile_operators import tile_flush
+from handgrad.kernels.tiles import tile_lanes, tile_load, tile_relu, tile_store, tile_zeros
 
-STRIP = 256  # positions, at least, whose sums are taken in the dtype of x
+STRIP = 256  # positions, at least, whose sums are taken together
 
 # -- mean and variance --------------------------------------------------------------------------
 
@@ -35,8 +34,7 @@ STRIP = 256  # positions, at least, whose sums are taken in the dtype of x
 def moments(lo: int, hi: int, x: Array, x_at: Four, size: Three, part: Array) -> None:
     """Write part[0] = the mean and part[1] = Σ (x − mean)² of each channel (float64)."""
     height, width, channels = size
-    center, total = np.zeros(channels, x.dtype), np.zeros(channels, x.dtype)
-    squares = np.zeros(channels, x.dtype)
+    center, total, squares = np.zeros(channels, x.dtype), np.zeros(channels), np.zeros(channels)
     part[:] = 0
     if lo < hi:
         for c in range(channels):
@@ -47,13 +45,13 @@ def moments(lo: int, hi: int, x: Array, x_at: Four, size: Three, part: Array) ->
             for c in range(0, channels, tile_lanes(x)):
                 at = x_at[0] + n * x_at[1] + i * x_at[2] + c
                 middle = tile_load(1, 1, 1, center, c, 0, 0)
-                one, two = tile_load(1, 1, 1, total, c, 0, 0), tile_load(1, 1, 1, squares, c, 0, 0)
+                one, two = tile_zeros(1, 1, 1, x), tile_zeros(1, 1, 1, x)
                 for _ in range(width):
                     d = tile_load(1, 1, 1, x, at, 0, 0) + middle
                     one, two = one + d, d * d + two
                     at += x_at[3]
-                tile_store(one, total, c, 0, 0)
-                tile_store(two, squares, c, 0, 0)
+                tile_flush(one, total, c)
+                tile_flush(two, squares, c)
             new += width
             if new >= STRIP:
                 join(before, new, center, total, squares, part)
@@ -70,7 +68,7 @@ def join(before: int, new: int, center: Array, total: Array, squares: Array, par
     """
     share = new / (before + new)
     for c in range(len(center)):
-        drift = total[c] / np.float64(new)
+        drift = total[c] / new
         apart = drift - center[c] - part[0, c]  # the new ones' mean, seen from the old one
         inside = max(squares[c] - drift * total[c], 0.0)
         part[0, c] += apart * share

@@ -8,7 +8,7 @@ dozen additions. Weights for the way back (inputs and outputs change places, win
 transformed like the others, and their 36 planes are transposed one by one.
 
 Every worker does all of it for itself. Shared, each would do a part, and what one core wrote would
-travel to the others: that took four times as long.
+travel to the others, which takes longer than the work.
 """
 
 from handgrad.checks import Array

@@ -137,7 +137,10 @@ class Plan:
         own = row_loss(loss, labels, sample_weight, self.context.dtype)
         own = own if len(self.output_shape) == 1 else None
         if own is None and self.at_once < self.share:
-            raise InvalidValueError(f"Plan: several passes need a loss of rows, not {loss}.")
+            raise InvalidValueError(
+                f"Plan: several passes need a loss of rows, not {loss}. Leave `at_once` out: then "
+                f"each worker takes its {self.share} examples in one."
+            )
         result: list[tuple[float, Array]] = []
 
         def task(worker: int) -> None:

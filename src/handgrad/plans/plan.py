@@ -134,13 +134,7 @@ class Plan:
         """
         rows, self.loaded = self._begin(x, training=True), {}
         workers = self.context.workers
-        own = row_loss(loss, labels, sample_weight, self.context.dtype)
-        own = own if len(self.output_shape) == 1 else None
-        if own is None and self.at_once < self.share:
-            raise InvalidValueError(
-                f"Plan: several passes need a loss of rows, not {loss}. Leave `at_once` out: then "
-                f"each worker takes its {self.share} examples in one."
-            )
+        own = self._row_loss(loss, labels, sample_weight)
         result: list[tuple[float, Array]] = []
 
         def task(worker: int) -> None:
@@ -226,6 +220,17 @@ class Plan:
         assert self.d_output is not None  # noqa: S101  (a training plan has it)
         self.d_output.view[:rows] = d_output.reshape(rows, *self.stages[-1].shape)
         return float(value), outputs
+
+    def _row_loss(self, loss: Loss, labels: Array, sample_weight: Array | None) -> RowLoss | None:
+        """The loss as a sum over rows, if it is one; several passes ask for that."""
+        own = row_loss(loss, labels, sample_weight, self.context.dtype)
+        own = own if len(self.output_shape) == 1 else None
+        if own is None and self.at_once < self.share:
+            raise InvalidValueError(
+                f"Plan: several passes need a loss of rows, not {loss}. Leave `at_once` out: then "
+                f"each worker takes its {self.share} examples in one."
+            )
+        return own
 
     def own_loss(self, own: RowLoss, each: Pass) -> None:
         """The losses of a pass, and their gradients."""

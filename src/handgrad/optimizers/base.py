@@ -13,6 +13,7 @@ from handgrad.checks import (
     check_shape,
 )
 
+Part = tuple[dict[str, Array], bool]  # what `update` is given, and whether it decays
 LARGE = 50_000  # numbers; an array of fewer is updated before a second thread has woken up
 
 
@@ -95,16 +96,22 @@ class Optimizer:
                 if slot not in slots:
                     slots[slot] = np.zeros_like(param)
 
+        # The threads hold Python's lock in turn: whatever can be is made ready before they start.
+        parts: list[list[Part]] = [[] for _ in range(1 if team is None else team.count)]
+        for name, param in params.items():
+            decays = bool(self.weight_decay) and (self.decay_all or name in decayed)
+            arrays = {"param": param, "grad": grads[name], **self.state[name]}
+            if team is not None and self.elementwise and is_large(arrays):
+                flat = {key: array.reshape(-1) for key, array in arrays.items()}
+                for worker, own in enumerate(parts):
+                    lo, hi = team.share(worker, param.size)
+                    own.insert(0, ({key: array[lo:hi] for key, array in flat.items()}, decays))
+            else:
+                parts[0].append((arrays, decays))
+
         def task(worker: int) -> None:
             with np.errstate(all="ignore" if worker else None):  # each thread has its own settings
-                for name, param in params.items():
-                    decays = bool(self.weight_decay) and (self.decay_all or name in decayed)
-                    arrays = {"param": param, "grad": grads[name], **self.state[name]}
-                    if team is not None and self.elementwise and is_large(arrays):
-                        lo, hi = team.share(worker, param.size)
-                        arrays = {key: array.reshape(-1)[lo:hi] for key, array in arrays.items()}
-                    elif worker:
-                        continue
+                for arrays, decays in parts[worker]:
                     self._update_array(arrays, learning_rate, decays=decays)
 
         task(0) if team is None or team.count == 1 else team.run(task)

@@ -42,6 +42,8 @@ from handgrad.checks import InvalidValueError
 from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
 from handgrad.plans import Plan, Workers, predict, training_plan
+from handgrad.plans.affine import ROWS
+from handgrad.plans.choice import NEAR, images_at_once
 from handgrad.plans.plain import LayerStage
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
@@ -348,6 +350,15 @@ def test_passes_need_a_loss_of_rows() -> None:
     assert whole is not None
     assert parts is not None
     assert parts.at_once < whole.at_once == -(-9000 // whole.context.workers.count)
+
+
+def test_a_pass_is_as_long_as_what_is_stored_stays_near() -> None:
+    pooled = Network([Conv2d(16, 3), Relu(), MaxPool2d(2), Flatten(), Affine(3)], (1, 18, 18))
+    workers = Workers(2)
+    for training in (True, False):
+        assert images_at_once(pooled, workers, training=training) == NEAR // (4 * 16 * 8 * 8)
+    large = Network([Conv2d(16, 3), Relu(), Flatten(), Affine(3)], (1, 200, 200))
+    assert images_at_once(large, workers, training=True) == ROWS
 
 
 def test_layers_that_wait_take_all_examples_at_once() -> None:

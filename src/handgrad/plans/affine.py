@@ -10,6 +10,7 @@ from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.stages import Pair
 from handgrad.plans.weighted import WeightedStage, vectors_for
 
+ROWS = 8  # of a tile
 PIECE = 16  # features that workers share: whole registers and cache lines
 
 
@@ -90,7 +91,7 @@ class AffineStage(WeightedStage):
 
     def tile(self, rows: int, columns: int) -> tuple[int, int]:
         """The tile for so many examples: of two widths, so that no batch waits for a compiler."""
-        return 8 if rows >= 8 else 1, vectors_for(columns, self.context.dtype)
+        return ROWS if rows >= ROWS else 1, vectors_for(columns, self.context.dtype)
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         if lo == hi:

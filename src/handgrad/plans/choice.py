@@ -8,16 +8,18 @@ from handgrad.checks import Array
 from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
 from handgrad.losses import Loss
 from handgrad.network import Network
-from handgrad.plans.buffers import padded
+from handgrad.plans.affine import ROWS
+from handgrad.plans.assembly import make_stages
 from handgrad.plans.dense_kinds import LOSSES
 from handgrad.plans.plan import Plan
+from handgrad.plans.stages import Context
 from handgrad.plans.workers import Workers
 from handgrad.threads import allowed, deterministic, thread_count
 
 SMALL = 500_000  # operations of a step below which buffers cost more than they save
 PARTS = 4  # of every sum, where results must not depend on the number of threads
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
-NEAR = 3_200_000  # bytes of activations: about a core's second cache, or two
+NEAR = 2_200_000  # bytes of activations: about a core's second cache, or two
 ALONE = (Affine, Conv2d, Flatten, MaxPool2d, Relu)  # layers whose stages do not wait
 
 _predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
@@ -39,11 +41,17 @@ def workers_for(network: Network, operations: int) -> Workers:
     return Workers(PARTS, at_once=allowed()) if deterministic() else Workers(thread_count())
 
 
-def images_at_once(network: Network) -> int:
-    """How many images a worker takes at a time, so that what it computes of them stays near."""
-    shapes = [layer.output_shape for layer in network.layers]
-    numbers = sum(padded(s[0], network.dtype) * s[1] * s[2] for s in shapes if len(s) > 1)
-    return max(1, NEAR // max(numbers * network.dtype.itemsize, 1))
+def images_at_once(network: Network, workers: Workers, *, training: bool) -> int:
+    """How many images a worker takes at a time, so that what it computes of them stays near.
+
+    What a stage has taken in (a ReLU, a pool) is never stored, and does not count. Affine layers
+    read all their weights in every pass, so a pass has images for a whole tile of rows.
+    """
+    context = Context(workers, 1, 1, network.dtype, network.params, network.state)
+    stages = make_stages(context, network.layers, training=training)
+    shapes = [stage.shape for stage in stages]
+    numbers = sum(c * height * width for c, height, width in shapes if height * width > 1)
+    return max(ROWS, NEAR // max(numbers * network.dtype.itemsize, 1))
 
 
 def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
@@ -51,8 +59,10 @@ def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
     operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
     if operations < SMALL or not network.params:
         return None
-    at_once = images_at_once(network) if type(loss) in LOSSES else None
-    return Plan(network, batch_size, workers_for(network, operations), at_once=at_once)
+    workers, at_once = workers_for(network, operations), None
+    if type(loss) in LOSSES:
+        at_once = images_at_once(network, workers, training=True)
+    return Plan(network, batch_size, workers, at_once=at_once)
 
 
 class Predictor(NamedTuple):
@@ -83,5 +93,5 @@ def predict(network: Network, x: Array, batch_size: int) -> Array | None:
 def predicting_plan(network: Network, batch_size: int, flops: int) -> Plan:
     """A plan for batches of up to so many rows."""
     workers = workers_for(network, batch_size * flops)
-    at_once = images_at_once(network)
+    at_once = images_at_once(network, workers, training=False)
     return Plan(network, batch_size, workers, training=False, at_once=at_once)

@@ -6,6 +6,8 @@ What is chosen here, and why:
 - `error_model="numpy"`: a division by zero gives an infinity, as in NumPy. Numba's default asks
   before each division whether it must raise, and no loop that asks becomes vector instructions.
 - `nogil`: other threads may run meanwhile.
+- `no_cfunc_wrapper`: none is called through a pointer of C, and what such calls need takes a tenth
+  of the time.
 - `fastmath`: sums may be taken in any order, and a product and a sum become one instruction;
   without the first, no sum becomes vector instructions. Nothing is assumed about NaN, infinity and
   the sign of zero: training finds an explosion by them.
@@ -29,6 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OPTIONS: dict[str, Any] = {
     "error_model": "numpy",
     "nogil": True,
+    "no_cfunc_wrapper": True,
     "fastmath": {"reassoc", "contract"},
 }
 

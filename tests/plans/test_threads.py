@@ -31,6 +31,7 @@ from handgrad import (
     use,
 )
 from handgrad.checks import DtypeError, InvalidValueError
+from handgrad.kernels.events import SO_FAR
 from handgrad.plans import Workers, choice, workers
 from handgrad.plans import dense as dense_plans
 
@@ -362,3 +363,32 @@ def test_two_trainings_side_by_side_do_not_disturb_each_other() -> None:
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(train, [0, 1]))
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_after_an_interrupt_no_worker_begins_to_compile() -> None:
+    team, interrupted = workers.Workers(2), threading.Event()
+    begun: list[str] = []
+    outside: list[str] = []
+
+    def other_thread() -> None:
+        SO_FAR.begin("another plan's", "")
+        outside.append("compiled")
+
+    def task(worker: int) -> None:
+        if worker == 0:
+            interrupted.set()
+            raise KeyboardInterrupt
+        assert interrupted.wait(10)
+        while not team._here().errors:
+            time.sleep(0.001)
+        thread = threading.Thread(target=other_thread)
+        thread.start()
+        thread.join()
+        SO_FAR.begin("its own", "")
+        begun.append("its own")
+
+    before = list(SO_FAR.listeners)
+    with pytest.raises(KeyboardInterrupt):
+        team.run(task)
+    assert (begun, outside) == ([], ["compiled"])
+    assert before == SO_FAR.listeners

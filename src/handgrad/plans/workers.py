@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.checks import HandgradError
+from handgrad.kernels.events import SO_FAR
 from handgrad.kernels.meeting import LINE, arrive, arrived
 from handgrad.plans.buffers import aligned_zeros
 from handgrad.threads import core, move_away
@@ -61,16 +62,30 @@ class Crew:
         self.task, self.errors, self.finished = task, [], []
         self.meet[:] = 0
         self.cores[0] = core()
-        for gate in self.gates:
-            gate.put(True)
-        self.work(0)
-        while len(self.finished) < len(self.gates):
-            try:
-                self.news.get()
-            except KeyboardInterrupt as error:  # raised when nobody writes into buffers any more
-                self.errors.append(error)
+        SO_FAR.listeners.append(self.before_compiling)
+        try:
+            for gate in self.gates:
+                gate.put(True)
+            self.work(0)
+            while len(self.finished) < len(self.gates):
+                try:
+                    self.news.get()
+                except KeyboardInterrupt as error:  # raised when nobody writes into buffers
+                    self.errors.append(error)
+        finally:
+            SO_FAR.listeners.remove(self.before_compiling)
         errors, self.task, self.errors = self.errors, None, []
         return errors
+
+    def before_compiling(self, name: str, where: str) -> None:
+        """Not for a task that has failed: Ctrl-C would be heard only when all is compiled.
+
+        Raises:
+            StoppedError: this thread is one of the workers, and another has failed.
+        """
+        del name, where
+        if self.errors and hasattr(self.mine, "number"):
+            raise StoppedError
 
     def end(self) -> None:
         """Let the threads end, where they are: a fork has none of them.

@@ -25,7 +25,7 @@ from side_by_side.driver import (
     ratio,
 )
 from side_by_side.recipes import RECIPES, Recipe, write_recipe
-from side_by_side.side import Side, UnsupportedError, shifted
+from side_by_side.side import STATUS, Side, UnsupportedError, shifted
 from side_by_side.worker import start
 from side_by_side.works import WORKS, Work, digits_to_measure, flops, quick, write
 
@@ -240,6 +240,31 @@ def test_a_long_epoch_is_run_once() -> None:
     side = Fake(30.0)
     assert side.chunk(0.5, 600) == side.chunk(0.5, 600) == [0.05]
     assert side.calls == [1, 1]
+
+
+MB = 1_000_000
+
+
+class Hungry(Side):
+    """A side that takes much to make its network of 2 MB ready, and then 8 MB to train it."""
+
+    def __init__(self) -> None:
+        self.task = {"batch": 100}
+
+    def fresh(self) -> np.ndarray[Any, Any]:
+        return np.ones(40 * MB, np.uint8)[: 2 * MB].copy()
+
+    def own_bytes(self, network: np.ndarray[Any, Any]) -> int:
+        return network.nbytes
+
+    def run(self, network: np.ndarray[Any, Any], count: int, steps: int) -> list[float]:
+        assert self.task["batch"] in {32, 100}
+        return np.ones(8 * MB, np.uint8)[:count].tolist()
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell a process's peak memory")
+def test_memory_is_that_of_the_network_and_of_training_it_not_of_making_it_ready() -> None:
+    assert Hungry().memory(5)["peak"] == pytest.approx(10 * MB, abs=MB)
 
 
 # -- the numbers --------------------------------------------------------------------------------

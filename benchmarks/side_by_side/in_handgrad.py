@@ -37,10 +37,12 @@ class Clock(Callback):
 class Handgrad(Side):
     """handgrad with the backend that HANDGRAD_BACKEND names, or its own choice."""
 
-    @property
-    def network(self) -> Network:
-        """The task's network, fresh."""
+    def fresh(self) -> Network:
         return Network.load(self.folder / "network.safetensors")
+
+    def own_bytes(self, network: Network) -> int:
+        arrays = (*network.params.values(), *network.state.values())
+        return sum(array.nbytes for array in arrays)
 
     def versions(self) -> dict[str, str]:
         return {**environment()["versions"], "backend": active()}
@@ -69,13 +71,12 @@ class Handgrad(Side):
         return trainer.fit(x, labels, epochs=steps, batch_size=batch)["loss"]
 
     def outputs(self) -> list[float]:
-        outputs = self.network.predict(self.arrays["x"][: self.task["batch"]])
+        outputs = self.fresh().predict(self.arrays["x"][: self.task["batch"]])
         return outputs[:4].ravel().tolist()
 
-    def epochs(self, count: int, steps: int) -> list[float]:
+    def run(self, network: Network, count: int, steps: int) -> list[float]:
         batch = self.task["batch"]
         x, labels = self.arrays["x"][: batch * steps], self.arrays["labels"][: batch * steps]
-        network = self.network
         if self.task["infer"]:
             return [predict_seconds(network, x, batch) for _ in range(count)]
         clock = Clock()
@@ -88,7 +89,7 @@ class Handgrad(Side):
         (x, labels), (x_test, labels_test) = digits_to_measure(
             task["limit"], held_out=task["held_out"]
         )
-        network = self.network
+        network = self.fresh()
         trainer = self.trainer(
             network,
             task["learning_rate"],

@@ -67,12 +67,17 @@ class Sklearn(Side):
             float(classifier.partial_fit(x, labels, classes=classes).loss_) for _ in range(steps)
         ]
 
-    def epochs(self, count: int, steps: int) -> list[float]:
+    def fresh(self) -> Any:
+        return self.classifier(self.task["learning_rate"])
+
+    def own_bytes(self, network: Any) -> int:
+        return sum(array.nbytes for arrays in self.params for array in arrays)
+
+    def run(self, network: Any, count: int, steps: int) -> list[float]:
         x, labels, classes = self.rows(self.task["batch"] * steps)
-        classifier = self.classifier(self.task["learning_rate"])
         seconds: list[float] = []
         for _ in range(count):
             started = time.perf_counter()
-            classifier.partial_fit(x, labels, classes=classes)
+            network.partial_fit(x, labels, classes=classes)
             seconds.append(time.perf_counter() - started)
         return seconds

@@ -151,14 +151,21 @@ class Torch(Side):
         optimizer.step()
         return loss.item(), outputs
 
-    def epochs(self, count: int, steps: int) -> list[float]:
+    def fresh(self) -> Any:
+        self.model.load_state_dict(self.initial)
+        self.model.zero_grad()  # gradients stay with a model
+        return self.model
+
+    def own_bytes(self, network: Any) -> int:
+        return sum(value.nbytes for value in network.state_dict().values())
+
+    def run(self, network: Any, count: int, steps: int) -> list[float]:
         batch = self.task["batch"]
         rows = batch * steps
         if self.task["infer"]:
-            self.model.eval()
+            network.eval()
             return [self.predict_seconds(rows, batch) for _ in range(count)]
-        self.model.load_state_dict(self.initial)
-        optimizer = self.make_optimizer(self.model, self.task["learning_rate"])
+        optimizer = self.make_optimizer(network, self.task["learning_rate"])
         seconds: list[float] = []
         last = time.perf_counter()
         for epoch in range(count):

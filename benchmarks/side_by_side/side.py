@@ -25,8 +25,9 @@ class UnsupportedError(Exception):
 class Side:
     """One library doing one work, as its users would write it.
 
-    A subclass writes `losses`, `outputs` and `epochs`. The folder (see `works.write`) holds the
-    network, its initial parameters, the data and the options: the same for every side.
+    A subclass writes `losses`, `outputs`, `fresh`, `own_bytes` and `run`. The folder (see
+    `works.write`) holds the network, its initial parameters, the data and the options: the same for
+    every side.
 
     Attributes:
         task: the options, plain values.
@@ -61,9 +62,21 @@ class Side:
         """What the fresh network says of the first rows."""
         raise NotImplementedError
 
-    def epochs(self, count: int, steps: int) -> list[float]:
-        """The seconds of each of `count` epochs of `steps` steps, from the initial parameters."""
+    def fresh(self) -> Any:
+        """The network with its initial parameters, and nothing left of what was done before."""
         raise NotImplementedError
+
+    def own_bytes(self, network: Any) -> int:
+        """What its parameters take, and all else that it keeps."""
+        raise NotImplementedError
+
+    def run(self, network: Any, count: int, steps: int) -> list[float]:
+        """The seconds of each of `count` epochs of `steps` steps."""
+        raise NotImplementedError
+
+    def epochs(self, count: int, steps: int) -> list[float]:
+        """The same, from the initial parameters."""
+        return self.run(self.fresh(), count, steps)
 
     def train(self) -> float:
         """Train by the task's recipe; the accuracy on the images to measure on."""
@@ -87,7 +100,9 @@ class Side:
         """Bytes: `before` the steps, and the `peak` above that while they run.
 
         Steps of a few rows come first: they load what a library loads when it is first used. (Not
-        of one or two: for so few, libraries have other kernels.)
+        of one or two: for so few, libraries have other kernels.) The network is there before, so
+        that what reading its file has left free does not count as training; what it takes itself
+        does.
 
         Raises:
             UnsupportedError: this system does not tell.
@@ -98,12 +113,14 @@ class Side:
         self.task["batch"] = min(batch, FEW)
         self.epochs(2, 2)
         self.task["batch"] = batch
+        network = self.fresh()
+        own = self.own_bytes(network)
         gc.collect()
         give_back()
         before = status("VmRSS")
         (STATUS.parent / "clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
-        self.epochs(2, steps)
-        return {"before": before, "peak": status("VmHWM") - before}
+        self.run(network, 2, steps)
+        return {"before": before - own, "peak": own + status("VmHWM") - before}
 
 
 def give_back() -> None:

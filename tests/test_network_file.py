@@ -1,4 +1,6 @@
+import hashlib
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from safetensors import SafetensorError
 
 from handgrad import Affine, Layer, Network, Relu, Rescale, Residual
 from handgrad.checks import FileAccessError, FileFormatError
-from handgrad.network_file import read_network, write_network
+from handgrad.network_file import digest, read_network, write_network
 
 
 def network() -> Network:
@@ -132,3 +134,17 @@ def test_a_dtype_that_numpy_has_not(tmp_path: Path) -> None:
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
     with pytest.raises(FileFormatError, match="has arrays that NumPy cannot hold"):
         Network.load(path)
+
+
+def test_a_checksum_copies_no_array() -> None:
+    arrays = {"whole": np.ones((1000, 100)), "empty": np.ones((0, 3)), "number": np.array(2.0)}
+    tracemalloc.start()
+    try:
+        text = digest(arrays, {})
+        assert tracemalloc.get_traced_memory()[1] < arrays["whole"].nbytes / 10
+    finally:
+        tracemalloc.stop()
+    want = hashlib.sha256(b"{}")
+    for name, shape in (("empty", (0, 3)), ("number", (1,)), ("whole", (1000, 100))):
+        want.update(f"{name} <f8 {shape}\n".encode() + arrays[name].tobytes())
+    assert text == want.hexdigest()

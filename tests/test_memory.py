@@ -24,7 +24,7 @@ from handgrad import (
     use,
 )
 from handgrad.backend import available
-from handgrad.checks import InvalidValueError
+from handgrad.checks import InvalidValueError, NonFiniteError, check_finite
 from handgrad.memory import MORE, Memory, training_memory
 
 STATUS = Path("/proc/self/status")
@@ -147,6 +147,15 @@ def step(net: Network, rows: int) -> None:
     y, saved = net.forward(np.zeros((rows, 30), np.float32), training=True)
     _, grads = net.backward(np.ones_like(y), saved)
     Adam().step(net.trainable(), grads)
+
+
+def test_looking_at_data_takes_no_memory_that_grows_with_it() -> None:
+    x = np.ones((3000, 10, 100))
+    assert peak(lambda: check_finite(x, who="Trainer", which="x")) < 0.05 * x.size
+    x[-1, -1, -1] = np.nan
+    message = r"x must be finite, but x\[2999, 9, 99\] is nan \(1 of 3000000 entries\)"
+    with pytest.raises(NonFiniteError, match=message):
+        check_finite(x, who="Trainer", which="x")
 
 
 @pytest.mark.parametrize("rows", [3, MORE, 1000])

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]  # `ops` has its own: it imports NumPy alone
+PIECE = 100_000  # numbers that are looked at together, so that what is noted of them stays small
 
 
 class HandgradError(Exception):
@@ -262,8 +263,11 @@ def check_finite(array: Array, *, who: str, which: str, cure: str = "") -> None:
     """
     if not np.issubdtype(array.dtype, np.inexact):
         return
-    bad = ~np.isfinite(array)
-    if bad.any():
+    rows = np.atleast_1d(array)
+    at_once = max(1, PIECE * len(rows) // max(array.size, 1))
+    pieces = (rows[first : first + at_once] for first in range(0, len(rows), at_once))
+    if not all(np.isfinite(piece).all() for piece in pieces):
+        bad = ~np.isfinite(array)
         first = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), array.shape))
         index = ", ".join(str(i) for i in first)
         raise NonFiniteError(

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]  # `ops` has its own: it imports NumPy alone
-PIECE = 100_000  # numbers that are looked at together, so that what is noted of them stays small
+PIECE = 100_000  # numbers that are looked at together
 
 
 class HandgradError(Exception):
@@ -263,10 +263,7 @@ def check_finite(array: Array, *, who: str, which: str, cure: str = "") -> None:
     """
     if not np.issubdtype(array.dtype, np.inexact):
         return
-    rows = np.atleast_1d(array)
-    at_once = max(1, PIECE * len(rows) // max(array.size, 1))
-    pieces = (rows[first : first + at_once] for first in range(0, len(rows), at_once))
-    if not all(np.isfinite(piece).all() for piece in pieces):
+    if not finite(array):
         bad = ~np.isfinite(array)
         first = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), array.shape))
         index = ", ".join(str(i) for i in first)
@@ -274,3 +271,15 @@ def check_finite(array: Array, *, who: str, which: str, cure: str = "") -> None:
             f"{who}: {which} must be finite, but {which}[{index}] is {array[first]} "
             f"({int(bad.sum())} of {array.size} entries).{' ' if cure else ''}{cure}"
         )
+
+
+def finite(array: Array) -> bool:
+    """Whether every number is; in pieces, so that large arrays are not answered by large ones.
+
+    >>> finite(np.array([1.0, np.inf]))
+    False
+    """
+    rows = np.atleast_1d(array)
+    at_once = max(1, PIECE * len(rows) // max(array.size, 1))
+    pieces = (rows[first : first + at_once] for first in range(0, len(rows), at_once))
+    return all(np.isfinite(piece).all() for piece in pieces)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from handgrad.checks import Array, NonFiniteError
+from handgrad.checks import Array, NonFiniteError, finite
 from handgrad.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def lost_parameters(trainer: "Trainer") -> NonFiniteError | None:
     """The error that names the first parameter that an update has made NaN or infinite, if any."""
     position = trainer.position
     for name, param in trainer.network.params.items():
-        if not np.isfinite(param).all():
+        if not finite(param):
             return NonFiniteError(
                 f"Trainer: not finite any more after {position.step} steps of epoch "
                 f"{position.epoch + 1}: first in the parameter {name} ({count_text(param)}). "

@@ -42,7 +42,7 @@ from handgrad import (
     use,
 )
 from handgrad.checks import NonFiniteError
-from handgrad.plans import DensePlan, Workers, dense, dense_dropout, dense_plan, examples
+from handgrad.plans import DensePlan, Workers, dense, dense_plan, examples
 from handgrad.plans.dense_kinds import chain
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-4}
@@ -325,7 +325,7 @@ def test_what_others_change_in_between_is_seen() -> None:
     check_training(two_layers, softmax(), lambda: Momentum(0.1), callbacks=[Changes()])
 
 
-def test_masks_have_a_room_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masks_and_outputs_have_a_room_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     run = DensePlan.run
 
@@ -334,10 +334,10 @@ def test_masks_have_a_room_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> N
         return run(plan, data, order, scales, **options)
 
     monkeypatch.setattr(DensePlan, "run", counting)
-    monkeypatch.setattr(dense_dropout, "ROOM", 2 * 10 * (17 + 9) + 1)
+    monkeypatch.setattr(dense, "ROOM", 2 * 10 * (17 + 9 + 4 * 8) + 1)
     check_training(dropping, softmax(), lambda: Adam(0.01))
     assert counts == [2, 2, 1] * 3
-    monkeypatch.setattr(dense_dropout, "ROOM", 1)
+    monkeypatch.setattr(dense, "ROOM", 1)
     check_training(dropping, softmax(), lambda: Adam(0.01))
     assert counts[9:] == [1] * 15
 

@@ -32,6 +32,9 @@ from handgrad.threads import allowed, deterministic, thread_count
 ALONE = 20_000_000
 POLITE = 100  # times that a worker asks again before it sleeps: steps are short
 PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
+AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
+MOST = 1000  # steps between them
+ROOM = 1_000_000  # bytes of masks and outputs that are there at once, but for a single step's
 
 
 class Steps(NamedTuple):
@@ -84,7 +87,7 @@ class DensePlan:
         workers: Workers,
     ) -> None:
         self.network, self.optimizer, self.count, self.workers = network, optimizer, count, workers
-        self.layout = Layout(network.dtype, count, workers.count)
+        self.layout = Layout(network.dtype, count, workers.count, len(optimizer.slots))
         self.masks = Masks(self.layout)
         self._lay_out(layers, loss)
         layout = self.layout
@@ -128,6 +131,23 @@ class DensePlan:
             else:
                 value = layout.activation(layer, value)
         layout.loss(value, LOSSES[type(loss)], getattr(loss, "label_smoothing", 0.0))
+
+    @property
+    def at_once(self) -> int:
+        """How many steps to make in one call, where nobody wants to look after each."""
+        operations = 3 * self.count * self.network.body.flops()
+        most = min(MOST, ROOM // (self.masks.size + self.output_bytes), AT_ONCE // operations)
+        return int(max(1, most))
+
+    @property
+    def output_bytes(self) -> int:
+        """What the outputs of a step take."""
+        return self.count * self.network.output_shape[0] * self.layout.dtype.itemsize
+
+    def on_the_way(self) -> int:
+        """Bytes that a call takes at its peak besides the plan's own: masks and outputs."""
+        steps = self.at_once
+        return steps * self.masks.size + max(self.masks.drawing, steps * self.output_bytes)
 
     # -- the program ------------------------------------------------------------------------
 

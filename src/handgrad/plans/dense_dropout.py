@@ -13,7 +13,7 @@ from handgrad.kernels import dense_parts, dense_program
 from handgrad.layers import Dropout
 from handgrad.plans.dense_layout import Layout, Value, tiles
 
-ROOM = 1_000_000  # bytes of masks that are drawn at once, but for a single step's
+DRAWN = 5  # bytes of an entry, while it is drawn: a float32, and whether it is large enough
 BY_OUTPUT = (dense_parts.SIGMOID, dense_parts.TANH)  # whose slope is computed from all of y
 
 
@@ -30,10 +30,15 @@ class Masks:
 
     Args:
         layout: where the plan's numbers lie; gets the instructions.
+
+    Attributes:
+        drops: the layers' parts.
+        size: bytes of the masks of a step.
+        drawing: bytes that drawing one layer's takes besides.
     """
 
     def __init__(self, layout: Layout) -> None:
-        self.layout, self.size = layout, 0
+        self.layout, self.size, self.drawing = layout, 0, 0
         self.drops: list[Drop] = []
 
     def add(self, layer: Dropout, x: Value) -> Value:
@@ -46,6 +51,7 @@ class Masks:
         layout, drop = self.layout, Drop(layer, self.size, [1.0])
         self.drops.append(drop)
         self.size += layout.count * x.features
+        self.drawing = max(self.drawing, DRAWN * layout.count * x.features)
         before = layout.back[-1][0][0] if layout.back else [dense_program.MEET]
         activation = before[4] if before[0] == dense_program.ACTIVATE_BACK else None
         y = layout.take(tiles(layout.count), x.y.step) if activation in BY_OUTPUT else x.y
@@ -76,7 +82,3 @@ class Masks:
                 mask = layer.draw(min(count, rows - step * count))
                 masks[step, start : start + mask.size] = mask.ravel()
         return masks.view(np.uint8)
-
-    def most(self) -> int:
-        """How many steps' masks there is room for."""
-        return max(1, ROOM // max(self.size, 1))

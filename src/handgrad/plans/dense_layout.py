@@ -78,14 +78,16 @@ class Layout:
         first: where the parameters begin.
         params, state: where each parameter and running statistic lies, by full name.
         learned: how many numbers the parameters take.
+        slots: how many arrays as large as that the optimizer keeps.
         forward, back, sums, after: instructions of the forward pass, the backward pass, the sums
             over the batch, and what follows the update.
         turned: those that transpose the weights.
         statistics: where each batch norm's begin, and how many numbers each worker has of them.
     """
 
-    def __init__(self, dtype: Any, count: int, workers: int) -> None:
+    def __init__(self, dtype: Any, count: int, workers: int, slots: int) -> None:
         self.dtype, self.count, self.workers = np.dtype(dtype), count, workers
+        self.slots = slots
         self.size = self.first = self.learned = 0
         self.params: dict[str, Place] = {}
         self.state: dict[str, Place] = {}
@@ -112,7 +114,7 @@ class Layout:
         return step
 
     def reserve(self, layers: Sequence[tuple[str, Layer]]) -> None:
-        """Room for zeros, and for all parameters, their gradients and two slots."""
+        """Room for zeros, and for all parameters, their gradients and their slots."""
         sizes = [layer.input_shape[0] for _, layer in layers]
         sizes += [layer.output_shape[0] for _, layer in layers]
         self.zeros = self.take(1, self.batch_step(max(sizes)))
@@ -128,7 +130,7 @@ class Layout:
                 self.params[f"{name}.weight"] = both.row(0)
                 self.params[f"{name}.bias"] = both.row(1)
         self.learned = self.size - self.first
-        self.size += 3 * self.learned
+        self.size += (1 + self.slots) * self.learned
 
     def gradient(self, place: Place) -> int:
         """Where the gradient of a parameter lies."""
@@ -267,7 +269,7 @@ class Layout:
         checks: list[Instruction] = []
         updates: list[Instruction] = []
         for w in self.updated():
-            grad, one, two = (w.start + self.learned * number for number in (1, 2, 3))
+            grad, one, two = (self.learned * min(n, 1 + self.slots) + w.start for n in (1, 2, 3))
             checks.append(([dense_program.CHECK, grad, w.rows, w.step], []))
             at = [w.start, w.rows, w.step, grad, one, two, rule]
             updates.append(([dense_program.UPDATE, *at], []))

@@ -18,9 +18,6 @@ from handgrad.training.diagnosis import explain_non_finite
 if TYPE_CHECKING:
     from handgrad.training.trainer import Trainer
 
-AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
-MOST = 1000  # steps between them
-
 
 class WholeSteps:
     """The steps of one `fit`.
@@ -37,14 +34,12 @@ class WholeSteps:
     ) -> None:
         self.trainer, self.plan, self.data = trainer, plan, data
         self.x, self.labels, self.weights = x, labels, weights
-        self.own_order = np.arange(len(x))
+        self.own_order = np.arange(len(x)) if plan.count == len(x) else None
         looks = any(
             type(callback).on_step is not Callback.on_step and callback.each_step
             for callback in trainer.callbacks
         )
-        operations = 3 * plan.count * trainer.network.body.flops()
-        most = min(MOST, plan.masks.most(), AT_ONCE // max(operations, 1))
-        self.at_once = 1 if looks else int(max(1, most))
+        self.at_once = 1 if looks else plan.at_once
 
     def suits(self) -> bool:
         """Whether everything learns: the plan freezes nothing."""
@@ -52,7 +47,7 @@ class WholeSteps:
 
     def order(self, order: Callable[[], Array]) -> Array:
         """The order of an epoch; where one batch holds all examples, they keep their own."""
-        return self.own_order if self.plan.count == len(self.x) else order()
+        return order() if self.own_order is None else self.own_order
 
     def release(self) -> None:
         """Leave the optimizer arrays of its own."""

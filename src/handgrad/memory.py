@@ -16,17 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.backend import compiled, use
-from handgrad.checks import check_count
+from handgrad.checks import check_count, check_kind
+from handgrad.layers import Rescale
 from handgrad.layers.base import Layer
 from handgrad.losses import SoftmaxCrossEntropy
-from handgrad.optimizers import Adam
+from handgrad.optimizers import SGD, Adam, Optimizer
 
 FEW, MORE = 8, 16  # rows of the two steps
-SLOTS = 2  # of Adam, for each parameter
 
 
 class Memory(NamedTuple):
-    """Bytes that training takes at its peak, parameters included, besides program and data."""
+    """Bytes that training takes at its peak, parameters included, besides program and data.
+
+    To the data belong a number for the label of each example, and one for its place in the order.
+    """
 
     batch_size: int
     reference: int  # layer by layer, without compiled code
@@ -47,25 +50,37 @@ class Use(NamedTuple):
         return max(self.forward, self.backward, self.update)
 
 
-def training_memory(network: Any, batch_size: int | None) -> Memory | None:
-    """What training takes with Adam in batches of that size (None for None).
+def training_memory(
+    network: Any, batch_size: int | None, optimizer: Optimizer | None = None
+) -> Memory | None:
+    """What training takes in batches of that size (None for None), with Adam if no other is given.
 
     Raises:
         InvalidValueError: batch_size is not above 0.
+        DtypeError: optimizer is none.
     """
     if batch_size is None:
         return None
     check_count(batch_size, who="Network.summary", which="batch_size")
+    optimizer = Adam() if optimizer is None else optimizer
+    check_kind(optimizer, Optimizer, who="Network.summary", which="optimizer")
     with use("reference"), np.errstate(all="ignore"):
-        whole = at(batch_size, lambda rows: used_by_step(network.copy(), rows))
+        whole = at(batch_size, lambda rows: used_by_step(network.copy(), fresh(optimizer), rows))
     own = sum(array.nbytes for array in (*network.params.values(), *network.state.values()))
-    planned = used_by_plan(network, batch_size)
+    planned = used_by_plan(network, fresh(optimizer), batch_size)
     return Memory(batch_size, own + whole.peak, None if planned is None else own + planned)
 
 
-def used_by_step(network: Any, rows: int) -> Use:
+def fresh(optimizer: Optimizer) -> Optimizer:
+    """The same rule with the same options, without a past."""
+    new = copy.copy(optimizer)
+    new.state, new.steps, new.owner = {}, 0, None
+    return new
+
+
+def used_by_step(network: Any, optimizer: Optimizer, rows: int) -> Use:
     """What a step of a network takes, layer by layer, its optimizer's slots included."""
-    optimizer, use = Adam(), Use(0, 0, 0)
+    use = Use(0, 0, 0)
     with tracing():
         for _ in range(2):  # the first makes the slots, the second finds them
             use, grads = used(network.body, network.input_shape, network.dtype, rows)
@@ -76,7 +91,7 @@ def used_by_step(network: Any, rows: int) -> Use:
     return use
 
 
-def used_by_plan(network: Any, batch_size: int) -> int | None:
+def used_by_plan(network: Any, optimizer: Optimizer, batch_size: int) -> int | None:
     """What a plan takes, gradients and slots included; None where no plan would run."""
     if not compiled():
         return None
@@ -86,7 +101,7 @@ def used_by_plan(network: Any, batch_size: int) -> int | None:
         loss = SoftmaxCrossEntropy()
 
         def make() -> DensePlan | Plan | None:  # as the Trainer chooses
-            dense = dense_plan(network, loss, Adam(), batch_size)
+            dense = dense_plan(network, loss, optimizer, batch_size)
             return dense if dense is not None else training_plan(network, batch_size, loss)
 
         make()  # what is imported on the way does not count
@@ -98,20 +113,22 @@ def used_by_plan(network: Any, batch_size: int) -> int | None:
         return None
     if plan is None:
         return None
-    slots = SLOTS * sum(array.nbytes for array in network.trainable().values())
+    learning = sum(array.nbytes for array in network.trainable().values())
+    slots = len(optimizer.slots) * learning
     if isinstance(plan, DensePlan):  # its slots lie in its buffers; at the end they are copied
-        return buffers + slots
-    return buffers + slots + around_plan(network, plan, batch_size)
+        return buffers + max(slots, plan.on_the_way())
+    return buffers - plan.never_written() + slots + around_plan(network, optimizer, plan)
 
 
-def around_plan(network: Any, plan: Any, batch_size: int) -> int:
+def around_plan(network: Any, optimizer: Optimizer, plan: Any) -> int:
     """What a step takes besides buffers and slots.
 
-    The batch, layers that run by themselves, and gradients that do not lie in the buffers.
+    The batch, layers that run by themselves, gradients that do not lie in the buffers, and what
+    the update makes on its way.
     """
     from handgrad.plans.plain import LayerStage
 
-    learning = network.trainable()
+    learning, batch_size = network.trainable(), plan.context.count
     others = [
         layer_use(stage.layer, batch_size) for stage in plan.stages if isinstance(stage, LayerStage)
     ]
@@ -123,8 +140,30 @@ def around_plan(network: Any, plan: Any, batch_size: int) -> int:
         for name, array in learning.items()
         if name.startswith(f"{stage.name}.")
     )
-    batch = batch_size * math.prod(network.input_shape) * network.dtype.itemsize
-    return sum(use.kept for use in others) + on_the_way + copied + batch
+    kept, update = sum(use.kept for use in others), used_by_update(optimizer, learning)
+    return kept + max(on_the_way, update) + copied + batch_size * example_bytes(network)
+
+
+def example_bytes(network: Any) -> int:
+    """What an example takes, as data have it: bytes where a network rescales, else its dtype."""
+    itemsize = 1 if type(network.layers[0]) is Rescale else network.dtype.itemsize
+    return math.prod(network.input_shape) * itemsize
+
+
+def used_by_update(optimizer: Optimizer, params: dict[str, np.ndarray[Any, Any]]) -> int:
+    """What an update takes besides its slots; nothing where compiled code makes it in place."""
+    from handgrad.plans.dense_kinds import RULES
+
+    if type(optimizer) in RULES and type(optimizer) is not SGD:
+        return 0
+    rule, learning = fresh(optimizer), {name: array.copy() for name, array in params.items()}
+    grads = {name: np.zeros_like(array) for name, array in params.items()}
+    with use("reference"), np.errstate(all="ignore"), tracing():
+        rule.step(learning, grads)  # makes the slots
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        rule.step(learning, grads)
+        return tracemalloc.get_traced_memory()[1] - before
 
 
 def layer_use(layer: Layer, batch_size: int) -> Use:

@@ -29,6 +29,7 @@ from handgrad.losses import Loss
 from handgrad.memory import training_memory
 from handgrad.metrics import classes_of
 from handgrad.network_file import check_arrays, read_network, write_network
+from handgrad.optimizers import Optimizer
 from handgrad.parameters import Arrays
 from handgrad.summary import Summary, summarize
 from handgrad.threads import check_threads, deterministic, limited
@@ -182,9 +183,14 @@ class Network:
         require_classes(self.head, self.output_shape)
         return classes_of(self.predict(x, batch_size=batch_size))
 
-    def summary(self, *, batch_size: int | None = None) -> Summary:
-        """Layers, shapes, parameters, operations; with `batch_size`, what training takes."""
-        memory = training_memory(self, batch_size)
+    def summary(
+        self, *, batch_size: int | None = None, optimizer: Optimizer | None = None
+    ) -> Summary:
+        """Layers, shapes, parameters, operations; with `batch_size`, what training takes.
+
+        With Adam, if no other `optimizer` is given.
+        """
+        memory = training_memory(self, batch_size, optimizer)
         return summarize(self.input_shape, self.body, self.dtype.itemsize, memory)
 
     def inspect(
@@ -263,12 +269,8 @@ class Network:
 
     def trainable(self) -> dict[str, Array]:
         """The parameters that learn: all but those of frozen layers."""
-        frozen = {
-            f"{path}.{key}"
-            for path, leaf in self.named_layers()
-            if leaf.frozen
-            for key in leaf.params
-        }
+        layers = self.named_layers()
+        frozen = {f"{path}.{key}" for path, leaf in layers if leaf.frozen for key in leaf.params}
         return {name: array for name, array in self.body.params.items() if name not in frozen}
 
     def decayed(self) -> set[str]:
@@ -277,9 +279,7 @@ class Network:
 
     def named_layers(self) -> Iterator[tuple[str, Layer]]:
         """Every layer with its full name ("residual_1.body.conv2d_1"), parents first."""
-        for path, layer in self.body.walk():
-            if path:
-                yield path, layer
+        return ((path, layer) for path, layer in self.body.walk() if path)
 
     def generators(self) -> dict[str, Any]:
         """The states of the random layers' generators, by layer: plain values."""

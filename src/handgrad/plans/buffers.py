@@ -1,6 +1,7 @@
 """The arrays that a plan keeps: aligned, padded to registers, images in a border of zeros."""
 
 import math
+import mmap
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from handgrad.checks import Array
 from handgrad.kernels.tiles import lanes
 
 ALIGNMENT = 64  # bytes of a cache line
+HUGE = 1 << 22  # bytes from which on NumPy asks for pages so large that each has written parts
 
 
 def aligned_zeros(size: int, dtype: Any) -> Array:
@@ -47,6 +49,8 @@ class Buffer:
     Attributes:
         count: as given.
         flat: the numbers.
+        view: those that count, in the layout that users see.
+        size: (count, rows, columns, channels) with border and padding.
         at: where positions lie: start, steps to the next image, row and position.
         row, pixel: steps to the next row and pixel of the buffer itself, border included.
     """
@@ -73,16 +77,35 @@ class Buffer:
         start = before[0] * self.row + before[1] * self.pixel
         self.at = (start, self.image, step[0] * self.row, step[1] * self.pixel)
         self.flat = aligned_zeros(count * self.image, dtype)
-        everything = self.flat.reshape(count, rows, columns, self.channels)
-        # What the user's layout sees: (N, C, H, W), without borders and padding.
-        self.view = everything[
-            :,
-            before[0] : before[0] + (height - 1) * step[0] + 1 : step[0],
-            before[1] : before[1] + (width - 1) * step[1] + 1 : step[1],
-            :channels,
-        ].transpose(0, 3, 1, 2)
+        self.size, self.before, self.step = (count, rows, columns, self.channels), before, step
+        self.view = self.seen(self.flat)
 
     @property
     def per_image(self) -> int:
         """How many numbers an image has, without borders and padding."""
         return math.prod(self.shape)
+
+    def seen(self, flat: Array) -> Array:
+        """What the user's layout sees of such an array: (N, C, H, W), without borders, padding."""
+        channels, *sizes = self.shape
+        rows, columns = (
+            slice(start, start + (size - 1) * step + 1, step)
+            for start, size, step in zip(self.before, sizes, self.step, strict=True)
+        )
+        return flat.reshape(self.size)[:, rows, columns, :channels].transpose(0, 3, 1, 2)
+
+    def never_written(self) -> int:
+        """Bytes of whole pages of border, which are only read: they take no memory.
+
+        What is read before anybody wrote there is zero, and the system has one page of zeros that
+        stands for all such.
+        """
+        if self.flat.nbytes >= HUGE:
+            return 0
+        written = np.zeros(self.flat.size, np.bool_)
+        self.seen(written)[...] = True
+        each = mmap.PAGESIZE // self.flat.itemsize
+        first = -self.flat.ctypes.data % mmap.PAGESIZE // self.flat.itemsize
+        pages = max(0, self.flat.size - first) // each
+        whole = written[first : first + pages * each].reshape(pages, each)
+        return (pages - int(whole.any(axis=1).sum())) * mmap.PAGESIZE

@@ -125,5 +125,5 @@ def digest(arrays: Mapping[str, Array], description: Mapping[str, Any]) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        total.update(array.reshape(-1).view(np.uint8))  # its bytes where they lie
+        total.update(array.reshape(-1).view(np.uint8).data)  # its bytes where they lie
     return total.hexdigest()

@@ -25,16 +25,23 @@ from handgrad import (
     GlobalAveragePool,
     HalfSquaredError,
     Hinge,
+    Identity,
     Layer,
     LayerNorm,
+    LeakyRelu,
+    LogSoftmax,
     MaxPool2d,
     Network,
     Relu,
     Rescale,
     Residual,
+    Sequential,
     Sigmoid,
+    Silu,
     SoftmaxCrossEntropy,
+    Softplus,
     Standardize,
+    Tanh,
     Trainer,
 )
 from handgrad.backend import use
@@ -45,6 +52,7 @@ from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.affine import ROWS
 from handgrad.plans.choice import NEAR, images_at_once
 from handgrad.plans.plain import LayerStage
+from handgrad.plans.rows import BY_EXAMPLE
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
@@ -167,6 +175,20 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
     ),
     "images out": (lambda: [Conv2d(3, 3, padding=1), Relu()], (2, 6, 5)),
     "one pixel": (lambda: [Conv2d(3, 1), Relu(), Conv2d(4, 1), Flatten()], (2, 1, 1)),
+    "by number": (
+        lambda: [
+            *[Conv2d(6, 3), Tanh(), Conv2d(5, 3, padding=1), Gelu(), LeakyRelu(), Conv2d(4, 2)],
+            *[Sigmoid(), Flatten(), Affine(9), Silu(), Affine(4), Identity()],
+        ],
+        (2, 9, 8),
+    ),
+    "by example": (
+        lambda: [
+            *[Conv2d(6, 3), Residual(Conv2d(6, 3, padding=1, groups=2), Softplus())],
+            *[Sequential(Conv2d(5, 1), Flatten(), Affine(9)), LayerNorm(), LogSoftmax()],
+        ],
+        (2, 9, 8),
+    ),
     "groups": (lambda: [Conv2d(6, 3), Relu(), Conv2d(9, 2, groups=3), Flatten()], (3, 9, 8)),
 }
 
@@ -315,7 +337,7 @@ def test_batches_smaller_than_the_workers(rows: int) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-@pytest.mark.parametrize("name", ["conv", "conv conv pool", "five by five", "dropout"])
+@pytest.mark.parametrize("name", ["conv", "conv conv pool", "five by five", "dropout", "by number"])
 def test_in_several_passes(name: str, at_once: int) -> None:
     layers, shape = NETWORKS[name]
     for rows, workers in ((11, 1), (11, 2), (7, 3), (1, 2)):
@@ -361,8 +383,30 @@ def test_a_pass_is_as_long_as_what_is_stored_stays_near() -> None:
     assert images_at_once(large, workers, training=True) == ROWS
 
 
+@pytest.mark.parametrize("inside", [[], [Dropout(0.5)], [BatchNorm()]])
+def test_a_layer_of_examples_is_shared_unless_something_in_it_is_not(inside: list[Layer]) -> None:
+    """What draws random numbers, or asks for the whole batch, is called once."""
+    rows: list[int] = []
+
+    class Watched(Affine):
+        def forward(self, x: np.ndarray, *, training: bool) -> Any:
+            rows.append(len(x))
+            return super().forward(x, training=training)
+
+    network = Network([Residual(Watched(6), *inside), Affine(3)], 6, dtype="float64")
+    BY_EXAMPLE.add(Watched)
+    try:
+        plan = Plan(network, 8, Workers(2))
+    finally:
+        BY_EXAMPLE.remove(Watched)
+    plan.forward(np.zeros((7, 6)), training=True)
+    assert sorted(rows) == ([7] if inside else [3, 4])
+    assert type(Plan(network, 8, Workers(2)).stages[0]) is LayerStage  # a user's own layer
+
+
 def test_layers_that_wait_take_all_examples_at_once() -> None:
-    for layers in ([Conv2d(4, 3), BatchNorm(), Flatten()], [Conv2d(4, 3), Gelu(), Flatten()]):
+    for layer in (BatchNorm(), Dropout(0.5), Conv2d(4, 2, groups=2)):  # the last costs as much
+        layers = [Conv2d(4, 3), layer, Flatten()]
         network = Network([*layers, Affine(3)], (2, 8, 8), dtype="float64")
         assert check_plan(network, 8, at_once=2).at_once == 5
 

@@ -26,6 +26,7 @@ from handgrad import (
     Rescale,
     SoftmaxCrossEntropy,
     Trainer,
+    backend,
     models,
     threads,
     use,
@@ -392,3 +393,22 @@ def test_after_an_interrupt_no_worker_begins_to_compile() -> None:
         team.run(task)
     assert (begun, outside) == ([], ["compiled"])
     assert before == SO_FAR.listeners
+
+
+def test_workers_do_what_the_calling_thread_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which implementation runs, and what an overflow is, are settings of a thread."""
+    monkeypatch.setattr(backend.Thread, "choice", "reference")
+    chosen: dict[int, bool] = {}
+
+    def task(worker: int) -> None:
+        chosen[worker] = backend.compiled()
+        if worker == 1:
+            np.multiply(np.float32(1e38), np.float32(10))
+
+    with use("compiled"):
+        team = workers.Workers(2)
+        with np.errstate(over="ignore"):
+            team.run(task)
+        assert chosen == {0: True, 1: True}
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            team.run(task)

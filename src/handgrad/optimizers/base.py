@@ -110,9 +110,8 @@ class Optimizer:
                 parts[0].append((arrays, decays))
 
         def task(worker: int) -> None:
-            with np.errstate(all="ignore" if worker else None):  # each thread has its own settings
-                for arrays, decays in parts[worker]:
-                    self._update_array(arrays, learning_rate, decays=decays)
+            for arrays, decays in parts[worker]:
+                self._update_array(arrays, learning_rate, decays=decays)
 
         task(0) if team is None or team.count == 1 else team.run(task)
 

@@ -16,6 +16,7 @@ from handgrad.plans.plain import (
     ReluStage,
     RescaleStage,
 )
+from handgrad.plans.rows import RowsStage, by_example
 from handgrad.plans.stages import Context, Stage, pair
 from handgrad.plans.weighted import WeightedStage
 from handgrad.plans.winograd import WinogradStage
@@ -108,7 +109,7 @@ PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
 
 def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
-    kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
+    kind = PLAIN_STAGES.get(type(layer), RowsStage if by_example(layer) else LayerStage)
     features = len(layer.input_shape) == 1
     if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
         kind = MaxPoolStage

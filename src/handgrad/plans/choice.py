@@ -5,13 +5,14 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from handgrad.checks import Array
-from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers import BatchNorm
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.plans.affine import ROWS
 from handgrad.plans.assembly import make_stages
 from handgrad.plans.dense_kinds import LOSSES
 from handgrad.plans.plan import Plan
+from handgrad.plans.rows import by_example
 from handgrad.plans.stages import Context
 from handgrad.plans.workers import Workers
 from handgrad.threads import allowed, deterministic, thread_count
@@ -20,7 +21,6 @@ SMALL = 500_000  # operations of a step below which buffers cost more than they 
 PARTS = 4  # of every sum, where results must not depend on the number of threads
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
 NEAR = 2_200_000  # bytes of activations: about a core's second cache, or two
-ALONE = (Affine, Conv2d, Flatten, MaxPool2d, Relu)  # layers whose stages do not wait
 
 _predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
 _making = threading.Lock()
@@ -34,7 +34,7 @@ def workers_for(network: Network, operations: int) -> Workers:
     sum: where results must not depend on the number of threads, the number of workers does not
     either, and only so many run at once as there are threads.
     """
-    waiting = [layer for layer in network.layers if not isinstance(layer, ALONE)]
+    waiting = [layer for layer in network.layers if not by_example(layer)]
     waits = 4 + sum(2 if type(layer) is BatchNorm else 4 for layer in waiting)
     if operations // 2 <= waits * WAIT:
         return Workers(1)

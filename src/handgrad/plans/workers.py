@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from handgrad.backend import use
 from handgrad.checks import HandgradError
 from handgrad.kernels.events import SO_FAR
 from handgrad.kernels.meeting import LINE, arrive, arrived
@@ -37,6 +38,7 @@ class Crew:
     Attributes:
         task: what all are to do; None between two runs.
         errors: what went wrong in this run.
+        settings: what the calling thread has told NumPy to do about overflows.
         cores: that the workers were on when they began.
         seats: one for each worker that may compute at the same time.
         meet: where the workers wait for each other.
@@ -60,6 +62,7 @@ class Crew:
     def run(self, task: Callable[[int], None]) -> list[BaseException]:
         """Run a task with all workers, the calling thread as number 0; what went wrong."""
         self.task, self.errors, self.finished = task, [], []
+        self.settings: dict[str, Any] = {**np.geterr()}
         self.meet[:] = 0
         self.cores[0] = core()
         SO_FAR.listeners.append(self.before_compiling)
@@ -99,6 +102,7 @@ class Crew:
 
     def loop(self, number: int) -> None:
         """What a thread does."""
+        use("compiled")  # like whoever runs a plan
         while self.gates[number - 1].get():
             move_away(self.cores[:number])
             self.cores[number] = core()
@@ -111,7 +115,7 @@ class Crew:
         task, self.mine.number = self.task, number
         assert task is not None  # noqa: S101  (it is, while it runs)
         try:
-            with self.seats:
+            with self.seats, np.errstate(**self.settings):
                 task(number)
         except BaseException as error:  # noqa: BLE001  (raised again by the caller of run)
             self.errors.append(error)

@@ -113,6 +113,17 @@ def check_equal(came: np.ndarray, expected: np.ndarray, tolerance: float, what: 
     assert error <= tolerance, f"{what}: {error:.1e}"
 
 
+class DoubledPool(MaxPool2d):
+    """A user's layer, made from one that plans know."""
+
+    def forward(self, x: np.ndarray, *, training: bool) -> tuple[np.ndarray, Any]:
+        y, saved = super().forward(x, training=training)
+        return 2 * y, saved
+
+    def backward(self, dy: np.ndarray, saved: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        return super().backward(2 * dy, saved)
+
+
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "affine alone": (lambda: [Affine(5)], 11),
     "affine relu": (lambda: [Affine(20), Relu(), Affine(7), Relu(), Affine(5)], 11),
@@ -160,6 +171,13 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
     ),
     "overlapping pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, stride=2), Flatten()], (2, 12, 13)),
     "gaps between pools": (lambda: [Conv2d(5, 3), MaxPool2d(2, stride=3), Flatten()], (2, 12, 13)),
+    "a user's pool": (
+        lambda: [
+            *[Conv2d(5, 3), Relu(), DoubledPool(2), Conv2d(3, 2), DoubledPool(3, stride=1)],
+            *[Flatten(), Affine(4)],
+        ],
+        (2, 13, 12),
+    ),
     "padded pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, padding=1), Flatten()], (2, 12, 13)),
     "other pools": (
         lambda: [Conv2d(5, 3), AveragePool2d(2), Conv2d(3, 1), GlobalAveragePool()],

@@ -85,7 +85,7 @@ def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
 
 def is_halving(layer: Layer) -> bool:
     """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
-    if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
+    if type(layer) is not MaxPool2d or any(layer.placement.padding):
         return False
     options: Any = layer
     return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
@@ -110,7 +110,7 @@ def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
     kind: type[Stage] = PLAIN_STAGES.get(type(layer), LayerStage)
     features = len(layer.input_shape) == 1
-    if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
+    if type(layer) is MaxPool2d and not any(layer.placement.padding):
         kind = MaxPoolStage
     elif type(layer) is Dropout and features:
         kind = DropoutStage

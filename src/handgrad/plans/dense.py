@@ -31,7 +31,6 @@ from handgrad.threads import allowed, deterministic, thread_count
 # Operations that are worth a second worker, and each one after it: 0.1 ms of one.
 ALONE = 20_000_000
 POLITE = 100  # times that a worker asks again before it sleeps: steps are short
-PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
 AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
 MOST = 1000  # steps between them
 ROOM = 1_000_000  # bytes of masks and outputs that are there at once, but for a single step's

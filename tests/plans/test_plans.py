@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -435,6 +436,30 @@ def test_a_network_without_parameters_needs_no_plan() -> None:
     trainer = Trainer(network, SoftmaxCrossEntropy(), SGD())
     assert trainer.fit(x, np.arange(20), epochs=1, batch_size=20).last["loss"] > 0
     assert predict(network, x, 20) is not None
+
+
+class Doubled(Network):
+    """A user's network, whose passes are more than those of its layers."""
+
+    def forward(self, x: Any, **options: Any) -> tuple[np.ndarray, Any]:
+        y, saved = super().forward(x, **options)
+        return 2 * y, saved
+
+    def backward(self, dy: Any, saved: Any, **options: Any) -> tuple[np.ndarray, Any]:
+        return super().backward(2 * dy, saved, **options)
+
+
+@pytest.mark.parametrize("kind", [Gelu, Relu])  # what dense plans do not know, and what they do
+def test_a_network_with_passes_of_its_own_keeps_them(kind: Callable[[], Layer]) -> None:
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(40, 60)), rng.integers(0, 10, 40)
+    outputs: list[np.ndarray] = []
+    for backend in ("compiled", "reference"):
+        network = Doubled([Affine(90), kind(), Affine(10)], 60, dtype="float64", seed=1)
+        with use(backend):
+            Trainer(network, SoftmaxCrossEntropy(), SGD()).fit(x, labels, epochs=2, batch_size=20)
+            outputs.append(network.predict(x))
+    check_equal(outputs[0], outputs[1], 1e-10, "outputs")
 
 
 @pytest.mark.parametrize("name", [*RECIPES, "simple_conv_net", "deep_conv_net"])

@@ -78,6 +78,8 @@ def predict(network: Network, x: Array, batch_size: int) -> Array | None:
 
     The plan is kept with the network.
     """
+    if own_passes(network):
+        return None
     with _making:
         kept, threads = _predictors.get(network), (allowed(), deterministic())
         if kept is None or kept.plan.context.count < batch_size or kept.threads != threads:
@@ -95,3 +97,9 @@ def predicting_plan(network: Network, batch_size: int, flops: int) -> Plan:
     workers = workers_for(network, batch_size * flops)
     at_once = images_at_once(network, workers, training=False)
     return Plan(network, batch_size, workers, training=False, at_once=at_once)
+
+
+def own_passes(network: Network) -> bool:
+    """Whether a subclass has passes of its own: plans know a network's layers, and not these."""
+    kind = type(network)
+    return kind.forward is not Network.forward or kind.backward is not Network.backward

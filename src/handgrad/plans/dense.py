@@ -21,6 +21,7 @@ from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Adam, Optimizer
 from handgrad.plans.buffers import aligned_zeros
+from handgrad.plans.choice import own_passes
 from handgrad.plans.dense_dropout import Masks
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
@@ -47,7 +48,7 @@ def dense_plan(
     network: Network, loss: Loss, optimizer: Optimizer, count: int
 ) -> "DensePlan | None":
     """A plan for steps of `count` rows, or None where something in it is of another kind."""
-    layers = chain(network)
+    layers = None if own_passes(network) else chain(network)
     if layers is None or type(loss) not in LOSSES or type(optimizer) not in RULES:
         return None
     workers = Workers(worker_count(network, count), at_once=allowed())

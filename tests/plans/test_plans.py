@@ -44,8 +44,9 @@ from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
 from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.affine import ROWS
-from handgrad.plans.choice import NEAR, images_at_once
+from handgrad.plans.choice import NEAR, WAIT, WAITS, images_at_once, workers_for
 from handgrad.plans.plain import LayerStage
+from handgrad.threads import limited
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
@@ -373,11 +374,29 @@ def test_passes_need_a_loss_of_rows() -> None:
 
 def test_a_pass_is_as_long_as_what_is_stored_stays_near() -> None:
     pooled = Network([Conv2d(16, 3), Relu(), MaxPool2d(2), Flatten(), Affine(3)], (1, 18, 18))
-    workers = Workers(2)
     for training in (True, False):
-        assert images_at_once(pooled, workers, training=training) == NEAR // (4 * 16 * 8 * 8)
+        assert images_at_once(pooled, training=training) == NEAR // (4 * 16 * 8 * 8)
     large = Network([Conv2d(16, 3), Relu(), Flatten(), Affine(3)], (1, 200, 200))
-    assert images_at_once(large, workers, training=True) == ROWS
+    assert images_at_once(large, training=True) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("layers", "waits"),
+    [
+        ([Rescale(0.5), Conv2d(4, 3), Relu(), Flatten(), Affine(9), Dropout(0.5), Affine(3)], 0),
+        ([Conv2d(4, 3), BatchNorm(), Relu(), Flatten(), Affine(3)], 2),
+        ([Conv2d(4, 3, groups=2), MaxPool2d(2, padding=1), Flatten(), Affine(3)], 8),
+    ],
+)
+def test_more_workers_where_they_are_worth_their_waiting(layers: list[Layer], waits: int) -> None:
+    network = Network(layers, (2, 8, 8))
+    with limited(3, deterministic=False):
+        for training in (True, False):
+            own = 0 if waits == 2 and not training else waits  # a norm that predicts waits for none
+            least = 2 * (WAITS + own) * WAIT
+            for operations, count in ((least + 1, 1), (least + 2, 3)):
+                made = workers_for(network, operations, training=training)
+                assert made.count == count
 
 
 def test_layers_that_wait_take_all_examples_at_once() -> None:

@@ -42,7 +42,7 @@ class BatchNormStage(Stage):
         super().__init__(context, layer, name)
         options: Any = layer
         self.eps, self.momentum = options.eps, options.momentum
-        self.relu, self.pooled, self.waits = relu, pool is not None, training
+        self.relu, self.pooled, self.waits = relu, pool is not None, 2 if training else 0
         if pool is not None:
             self.shape = image_shape(pool.output_shape)
 

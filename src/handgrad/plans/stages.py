@@ -85,7 +85,7 @@ class Stage:
         reuses_x: whether backward is done with x where it writes dx, so that dx may take its place.
         relu: whether it ends with the ReLU that follows its layer.
         dy_masked: whether the stage after this one takes that ReLU's mask into its dx.
-        waits: whether the workers wait for each other in it, and need all examples at once.
+        waits: how often in a step the workers wait for each other in it: it needs all examples.
     """
 
     x_border: tuple[Pair, Pair] = NONE
@@ -96,7 +96,7 @@ class Stage:
     reuses_x = False
     relu = False
     dy_masked = False
-    waits = False
+    waits = 0
     room_size = 0
     room: Array  # (workers, at least room_size): the same for all stages
 

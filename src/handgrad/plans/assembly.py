@@ -1,4 +1,11 @@
-"""Which stages a network becomes: one per layer, or one for several that belong together."""
+"""Which stages a network becomes: one per layer, or one for several that belong together.
+
+A convolution takes in the ReLU after it and a 2 × 2 max-pool beside that, in whichever order, and
+before them, where a plan only predicts, the batch norm. A batch norm takes in both as well, an
+affine layer a ReLU. On the way back, a stage with weights masks its dx for the ReLU before it.
+What stands alone has a stage of its own, and a layer that no stage is written for is called as it
+is; so is what a user makes from a known layer: he may have changed it.
+"""
 
 from collections.abc import Sequence
 from typing import Any

@@ -100,7 +100,8 @@ def take_apart(work: Work, steps: int) -> tuple[list[Part], list[float]]:
     network, loss, optimizer, clock = work.network(), SoftmaxCrossEntropy(), Adam(), Clock()
     x, given = work.data(work.batch)
     labels = loss.prepare(given, network.output_shape, network.dtype)
-    plan = Plan(network, work.batch, Workers(1), at_once=images_at_once(network))
+    at_once = images_at_once(network, training=True)
+    plan = Plan(network, work.batch, Workers(1), at_once=at_once)
     for stage in plan.stages:
         for method in KINDS:
             if hasattr(stage, method):

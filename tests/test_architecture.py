@@ -67,9 +67,10 @@ LONG_FILES = {  # path in src/handgrad: why it may be longer
 }
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
-    "kernels/normalized_gradients.py:norm_sums": "a third of it are its arguments",
-    "kernels/normalized_gradients.py:pooled_norm_sums": "a third of it are its arguments",
-    "kernels/normalized_gradients.py:pooled_norm_dx": "a third of it are its arguments",
+    "kernels/normalized_gradients.py:norm_dx_by": "a function and its arguments inside its maker",
+    "kernels/normalized_gradients.py:norm_sums_by": "a function and its arguments inside its maker",
+    "kernels/normalized_gradients.py:sums": "a third of it are its arguments",
+    "kernels/normalized_gradients.py:write": "a third of it are its arguments",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:position_sums": "a compiled function and its arguments inside its maker",
     "kernels/winograd.py:tiles_out": "a third of it are its arguments",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -25,6 +25,7 @@ MODULES = [
     *(images, normalized_gradients, normalized_images),
     *(windows, winners, winograd, winograd_gradients, winograd_weights),
 ]
+Makers = Mapping[str, Mapping[str, tuple[int, ...]]]  # {maker: {what it made: of what}}
 TILES = {name: value for name, value in vars(tiles_in_numpy).items() if name.startswith("tile_")}
 
 
@@ -53,7 +54,7 @@ def uncompiled(lanes: int) -> Generator[None]:
 
 
 @contextmanager
-def planted(mutant: Mutant, makers: dict[str, dict[str, tuple[int, int]]]) -> Generator[None]:
+def planted(mutant: Mutant, makers: Makers) -> Generator[None]:
     """A mutant in the original's place.
 
     `makers` says for functions that make kernels which names hold what they made, for which tiles.
@@ -85,7 +86,7 @@ def mutants_in(module: ModuleType) -> list[Mutant]:
 def survivors(
     module: ModuleType,
     checks: dict[str, list[Callable[[], None]]],
-    makers: dict[str, dict[str, tuple[int, int]]],
+    makers: Makers,
     *,
     lanes: int = 2,
     proven: dict[str, str] | None = None,

@@ -68,7 +68,7 @@ def test_a_kernel_that_fails_inside_a_worker(monkeypatch: pytest.MonkeyPatch) ->
     from handgrad.plans import plan
 
     monkeypatch.setenv("HANDGRAD_THREADS", "2")
-    monkeypatch.setattr(choice, "workers_for", lambda *_: workers.Workers(2))
+    monkeypatch.setattr(choice, "workers_for", lambda *_, **__: workers.Workers(2))
     monkeypatch.setattr(plan.Plan, "_forward", fail(TypeError("no such intrinsic")))
     x, _ = data()
     network = make_network()

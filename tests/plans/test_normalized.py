@@ -13,11 +13,13 @@ pytest.importorskip("numba")
 from handgrad.kernels import normalized_gradients as gradients
 from handgrad.kernels import normalized_images as forward
 from handgrad.kernels import tiles
+from mutate import functions_of
 from uncompiled import survivors, uncompiled
 
 DTYPES = (np.float32, np.float64)
 LO, HI = 2, 5
 HEIGHT, WIDTH = 3, 7
+NOBODY = np.zeros(0, np.uint8)  # no max-pool, no winners
 Kernel = Callable[..., Any]
 
 
@@ -151,8 +153,10 @@ def check_normalize(f: Kernel, dtype: Any, lanes: int, *, relu: bool) -> None:
     case = Case(dtype, lanes)
     x, y = case.x, case.y
     wanted = case.centered * case.scale + case.bias
-    call = partial(f, LO, HI, x.flat, x.at, case.size, case.rows, relu, y.flat, y.at)
-    y.expect(np.maximum(wanted, 0) if relu else wanted, call)
+    kept = case.winner.copy()
+    way = (LO, HI, x.flat, x.at, case.size, case.rows, relu, y.flat, y.at)
+    y.expect(np.maximum(wanted, 0) if relu else wanted, partial(f, *way, case.winner))
+    np.testing.assert_array_equal(case.winner, kept)
 
 
 def check_normalize_pools(f: Kernel, dtype: Any, lanes: int, *, relu: bool, odd: bool) -> None:
@@ -174,7 +178,7 @@ def check_sums(part: Any, d: Any, centered: Any) -> None:
 
 def check_norm_sums(f: Kernel, dtype: Any, lanes: int, *, masked: bool) -> None:
     case = Case(dtype, lanes)
-    f(*case.behind(masked=masked), case.part)
+    f(*case.behind(masked=masked), NOBODY, case.part)
     check_sums(case.part, case.d(masked=masked), case.centered)
 
 
@@ -195,9 +199,9 @@ def check_long_sums(f: Kernel, dtype: Any, lanes: int, *, pooled: bool) -> None:
     dy[: 2 * lanes] = 2**25
     row, pixel = WIDTH * 2 * lanes, 2 * lanes
     x_at, dy_at = (0, 0, 2 * row if pooled else row, pixel), (0, 0, row, pixel)
-    winner = [np.zeros(dy.size, np.uint8)] if pooled else []
+    winner = np.zeros(dy.size, np.uint8) if pooled else NOBODY
     rows, part = np.zeros(10 * lanes, np.float32), np.zeros((2, 2 * lanes))
-    f(0, 1, x, x_at, size, rows, dy, dy_at, False, dy, dy_at, *winner, part)
+    f(0, 1, x, x_at, size, rows, dy, dy_at, False, dy, dy_at, winner, part)
     lost = 2**25 + height * WIDTH - 1 - part
     assert (lost >= 0).all()
     assert (lost < forward.STRIP + WIDTH).all()
@@ -236,9 +240,9 @@ def check_norm_dx(f: Kernel, dtype: Any, lanes: int, *, masked: bool) -> None:
     case = Case(dtype, lanes)
     d, dx = case.d(masked=masked), case.dx
     wanted = d * case.scale + case.centered * case.scaled + case.constant
-    dx.expect(wanted, partial(f, *case.behind(masked=masked), dx.flat, dx.at))
+    dx.expect(wanted, partial(f, *case.behind(masked=masked), NOBODY, dx.flat, dx.at))
     x = case.x
-    x.expect(wanted, partial(f, *case.behind(masked=masked), x.flat, x.at))
+    x.expect(wanted, partial(f, *case.behind(masked=masked), NOBODY, x.flat, x.at))
 
 
 def check_pooled_norm_dx(f: Kernel, dtype: Any, lanes: int, *, masked: bool) -> None:
@@ -273,6 +277,11 @@ IMAGES: dict[str, list[Callable[..., None]]] = {
     "add_up": [check_add_up],
     "norm_dx": either(check_norm_dx),
     "pooled_norm_dx": either(check_pooled_norm_dx),
+}
+MADE: dict[str, dict[str, tuple[int]]] = {  # by function: what it makes, and of what
+    "normalize_by": {"normalize": (1,), "normalize_pools": (2,)},
+    "norm_sums_by": {"norm_sums": (1,), "pooled_norm_sums": (2,)},
+    "norm_dx_by": {"norm_dx": (1,), "pooled_norm_dx": (2,)},
 }
 CHANNELS: dict[str, list[Callable[..., None]]] = {
     "combine_moments": [check_combine_moments],
@@ -319,23 +328,22 @@ def test_mutants_are_caught(module: Any) -> None:
     def checks_of(name: str) -> list[Callable[[], None]]:
         if name in CHANNELS:
             return [lambda c=check: c(kernel(name)) for check in CHANNELS[name]]
-        where = "moments" if name == "join" else name
-        return [lambda c=check: c(kernel(where), np.float64, 2) for check in IMAGES[where]]
+        kernels = MADE.get(name, ["moments" if name == "join" else name])
+        return [
+            lambda c=check, k=each: c(kernel(k), np.float64, 2)
+            for each in kernels
+            for check in IMAGES[each]
+        ]
 
-    names = {f for f, value in vars(module).items() if hasattr(value, "py_func")}
-    own = {name for name in names if getattr(module, name).__module__ == module.__name__}
+    own = {function.name for function in functions_of(module)}
     with in_python(2):
-        alive = survivors(module, {name: checks_of(name) for name in own}, {}, proven=PROVEN)
+        alive = survivors(module, {name: checks_of(name) for name in own}, MADE, proven=PROVEN)
     assert not alive, "\n".join(alive)
 
 
 STRIPS = "strips of another length: the same sums"
 PROVEN: dict[str, str] = {
     "moments: LtE for GtE: if new <= STRIP:": STRIPS,
-    "norm_sums: 1 for 0: new = 1": STRIPS,
-    "norm_sums: LtE for GtE: if new <= STRIP:": STRIPS,
-    "pooled_norm_sums: 1 for 0: new = 1": STRIPS,
-    "pooled_norm_sums: LtE for GtE: if new <= STRIP:": STRIPS,
-    "pooled_norm_sums: 5 for 4: total, scaled = (np.zeros(channels, x.dtype), "
-    "np.zeros(5 * channels, x.dtype))": "more room than is used",
+    "norm_sums_by: 1 for 0: new = 1": STRIPS,
+    "norm_sums_by: LtE for GtE: if new <= STRIP:": STRIPS,
 }

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,10 @@ from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
 from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.affine import ROWS
-from handgrad.plans.choice import NEAR, images_at_once
+from handgrad.plans.choice import NEAR, WAIT, WAITS, images_at_once, workers_for
 from handgrad.plans.plain import LayerStage
 from handgrad.plans.rows import BY_EXAMPLE
+from handgrad.threads import limited
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
@@ -121,6 +123,17 @@ def check_equal(came: np.ndarray, expected: np.ndarray, tolerance: float, what: 
     assert error <= tolerance, f"{what}: {error:.1e}"
 
 
+class DoubledPool(MaxPool2d):
+    """A user's layer, made from one that plans know."""
+
+    def forward(self, x: np.ndarray, *, training: bool) -> tuple[np.ndarray, Any]:
+        y, saved = super().forward(x, training=training)
+        return 2 * y, saved
+
+    def backward(self, dy: np.ndarray, saved: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        return super().backward(2 * dy, saved)
+
+
 NETWORKS: dict[str, tuple[Any, Any]] = {
     "affine alone": (lambda: [Affine(5)], 11),
     "affine relu": (lambda: [Affine(20), Relu(), Affine(7), Relu(), Affine(5)], 11),
@@ -168,6 +181,13 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
     ),
     "overlapping pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, stride=2), Flatten()], (2, 12, 13)),
     "gaps between pools": (lambda: [Conv2d(5, 3), MaxPool2d(2, stride=3), Flatten()], (2, 12, 13)),
+    "a user's pool": (
+        lambda: [
+            *[Conv2d(5, 3), Relu(), DoubledPool(2), Conv2d(3, 2), DoubledPool(3, stride=1)],
+            *[Flatten(), Affine(4)],
+        ],
+        (2, 13, 12),
+    ),
     "padded pool": (lambda: [Conv2d(5, 3), MaxPool2d(3, padding=1), Flatten()], (2, 12, 13)),
     "other pools": (
         lambda: [Conv2d(5, 3), AveragePool2d(2), Conv2d(3, 1), GlobalAveragePool()],
@@ -376,11 +396,30 @@ def test_passes_need_a_loss_of_rows() -> None:
 
 def test_a_pass_is_as_long_as_what_is_stored_stays_near() -> None:
     pooled = Network([Conv2d(16, 3), Relu(), MaxPool2d(2), Flatten(), Affine(3)], (1, 18, 18))
-    workers = Workers(2)
     for training in (True, False):
-        assert images_at_once(pooled, workers, training=training) == NEAR // (4 * 16 * 8 * 8)
+        assert images_at_once(pooled, training=training) == NEAR // (4 * 16 * 8 * 8)
     large = Network([Conv2d(16, 3), Relu(), Flatten(), Affine(3)], (1, 200, 200))
-    assert images_at_once(large, workers, training=True) == ROWS
+    assert images_at_once(large, training=True) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("layers", "waits"),
+    [
+        ([Rescale(0.5), Conv2d(4, 3), Relu(), Flatten(), Affine(9), Dropout(0.5), Affine(3)], 0),
+        ([Conv2d(4, 3), BatchNorm(), Relu(), Flatten(), Affine(3)], 2),
+        ([Conv2d(4, 3, groups=2), MaxPool2d(2, padding=1), Flatten(), Affine(3)], 0),
+        ([Residual(Dropout(0.5)), Conv2d(4, 3), Dropout(0.5), Flatten(), Affine(3)], 8),
+    ],
+)
+def test_more_workers_where_they_are_worth_their_waiting(layers: list[Layer], waits: int) -> None:
+    network = Network(layers, (2, 8, 8))
+    with limited(3, deterministic=False):
+        for training in (True, False):
+            own = 0 if waits == 2 and not training else waits  # a norm that predicts waits for none
+            least = 2 * (WAITS + own) * WAIT
+            for operations, count in ((least + 1, 1), (least + 2, 3)):
+                made = workers_for(network, operations, training=training)
+                assert made.count == count
 
 
 @pytest.mark.parametrize("inside", [[], [Dropout(0.5)], [BatchNorm()]])
@@ -461,6 +500,30 @@ def test_a_network_without_parameters_needs_no_plan() -> None:
     trainer = Trainer(network, SoftmaxCrossEntropy(), SGD())
     assert trainer.fit(x, np.arange(20), epochs=1, batch_size=20).last["loss"] > 0
     assert predict(network, x, 20) is not None
+
+
+class Doubled(Network):
+    """A user's network, whose passes are more than those of its layers."""
+
+    def forward(self, x: Any, **options: Any) -> tuple[np.ndarray, Any]:
+        y, saved = super().forward(x, **options)
+        return 2 * y, saved
+
+    def backward(self, dy: Any, saved: Any, **options: Any) -> tuple[np.ndarray, Any]:
+        return super().backward(2 * dy, saved, **options)
+
+
+@pytest.mark.parametrize("kind", [Gelu, Relu])  # what dense plans do not know, and what they do
+def test_a_network_with_passes_of_its_own_keeps_them(kind: Callable[[], Layer]) -> None:
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(40, 60)), rng.integers(0, 10, 40)
+    outputs: list[np.ndarray] = []
+    for backend in ("compiled", "reference"):
+        network = Doubled([Affine(90), kind(), Affine(10)], 60, dtype="float64", seed=1)
+        with use(backend):
+            Trainer(network, SoftmaxCrossEntropy(), SGD()).fit(x, labels, epochs=2, batch_size=20)
+            outputs.append(network.predict(x))
+    check_equal(outputs[0], outputs[1], 1e-10, "outputs")
 
 
 @pytest.mark.parametrize("name", [*RECIPES, "simple_conv_net", "deep_conv_net"])

@@ -16,8 +16,9 @@ pytest.importorskip("numba")
 from handgrad import Adam, Network, SoftmaxCrossEntropy, Trainer, use
 from handgrad.checks import InvalidValueError
 from handgrad.models import convnet
-from handgrad.plans import Plan, Workers, thread_count
+from handgrad.plans import Plan, Workers
 from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.threads import thread_count
 
 
 def images(rows: int) -> np.ndarray:

@@ -1,9 +1,16 @@
-"""Pooling, ReLU and sums over positions for images that lie channels last, compiled.
+"""What plans do with images besides sums over windows and batch norm: compiled, channels last.
 
-The channels of a position lie side by side, so every loop's innermost part runs over channels and
-becomes vector instructions. As in `windows.py`, `x_at` says where x lies (start, steps to the next
-image, row and position), `size` is (rows, columns, channels), and every function takes the images
-lo … hi − 1 of a batch. Sums are added to what `total` holds already.
+ReLU and its mask, rescaling, max-pooling and its gradient, where no sum or norm beside them could
+take them in; sums over positions (the gradients of biases); and the way between images and the
+features of affine layers, which lie channels first, as in the public layout.
+
+Each is one pass over memory: images outside, then rows, then positions. The channels of a position
+lie side by side, so every loop's innermost part runs over channels, on slices of the flat arrays,
+and becomes vector instructions. Flattening exchanges positions and channels: it transposes squares
+of whole registers, which dense layers use for their weights as well (`transpose`).
+
+As in `windows.py`, `x_at` says where x lies (start, steps to the next image, row and position),
+`size` is (rows, positions, channels), and every function takes the images lo … hi − 1 of a batch.
 """
 
 from handgrad.checks import Array

@@ -13,7 +13,8 @@ What is chosen here, and why:
   the sign of zero: training finds an explosion by them.
 
 A kernel is a plain function of its module with sizes as arguments: few versions are compiled, and
-what is on disk is found again.
+what is on disk is found again. Only the size of a register tile is part of the code (`tiles.py`):
+where it is not always the same, a function of the module makes the kernel, once for each size.
 """
 
 import math

@@ -8,12 +8,16 @@ so there are two passes: `norm_sums` reads x and dy for the sums, which are dbia
 dweight too; `norm_dx` reads both again and writes dx. A ReLU's mask and a max-pool's gradient are
 part of how dy is read: a register of dy is kept where y is positive, and given to the one of four
 positions that won. Where the pool leaves zeros, dx has its other terms, and so have the rows and
-positions of an image with odd sizes that no pool reads.
+positions of an image with odd sizes that no pool reads. With or without a pool, the loops are the
+same, on tiles of 2 × 2 positions or of one.
 
 `rows` is that of `normalized_images.py` with two more numbers for each channel, so that dx is
 two multiply-adds: dy · (weight s) + ((x − mean) · rows[4] + rows[3]). Sums are kept in registers
 for an image row, in the dtype of x for a few hundred positions, then in float64.
 """
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -28,105 +32,67 @@ from handgrad.kernels.tiles import tile_keep, tile_lanes, tile_load, tile_store
 # -- sums -----------------------------------------------------------------------------------------
 
 
-@compiled
-def norm_sums(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    dy: Array,
-    dy_at: Four,
-    masked: bool,  # noqa: FBT001  (kernels take no keywords)
-    y: Array,
-    y_at: Four,
-    part: Array,
-) -> None:
-    """Write part[0] = Σ dy and part[1] = Σ dy (x − mean) of each channel (float64).
+@cache
+def norm_sums_by(side: int) -> Any:
+    """Make the function for positions one by one (1), or behind a 2 × 2 max-pool (2).
 
-    `masked`: dy counts where y is positive.
+        part[0] = Σ dy and part[1] = Σ dy (x − mean) of each channel (float64)
+
+    `masked`: dy counts where y is positive. dy, y and `size` are those behind the pool, if there is
+    one, and `winner` the bytes that forward wrote.
     """
-    height, width, channels = size
-    total, scaled = np.zeros(channels, x.dtype), np.zeros(channels, x.dtype)
-    part[:] = 0
-    new = 0
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, tile_lanes(x)):
-                at = x_at[0] + n * x_at[1] + i * x_at[2] + c
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
-                m = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                one, two = tile_load(1, 1, 1, total, c, 0, 0), tile_load(1, 1, 1, scaled, c, 0, 0)
-                for _ in range(width):
-                    d = tile_load(1, 1, 1, dy, place, 0, 0)
-                    if masked:
-                        d = tile_keep(d, y, m, 0, 0)
-                    centered = tile_load(1, 1, 1, x, at, 0, 0) + mean
-                    one, two = one + d, centered * d + two
-                    at += x_at[3]
-                    place += dy_at[3]
-                    m += y_at[3]
-                tile_store(one, total, c, 0, 0)
-                tile_store(two, scaled, c, 0, 0)
-            new += width
-            if new >= STRIP:
-                add_up(total, scaled, 1, part)
-                new = 0
-    add_up(total, scaled, 1, part)
 
+    @compiled
+    def sums(
+        lo: int,
+        hi: int,
+        x: Array,
+        x_at: Four,
+        size: Three,
+        rows: Array,
+        dy: Array,
+        dy_at: Four,
+        masked: bool,  # noqa: FBT001  (kernels take no keywords)
+        y: Array,
+        y_at: Four,
+        winner: Array,
+        part: Array,
+    ) -> None:
+        height, width, channels = size
+        lanes, count, beside = tile_lanes(x), side * side, side - 1
+        total, scaled = np.zeros(channels, x.dtype), np.zeros(count * channels, x.dtype)
+        part[:] = 0
+        new = 0
+        for n in range(lo, hi):
+            for i in range(height):
+                for c in range(0, channels, lanes):
+                    at = x_at[0] + n * x_at[1] + side * i * x_at[2] + c
+                    place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
+                    m = y_at[0] + n * y_at[1] + i * y_at[2] + c
+                    code = (n * height + i) * width * channels + c
+                    mean = tile_load(1, 1, 1, rows, c, 0, 0)
+                    one = tile_load(1, 1, 1, total, c, 0, 0)
+                    many = tile_load(side, side, 1, scaled, count * c, side * lanes, beside * lanes)
+                    for _ in range(width):
+                        d = tile_load(1, 1, 1, dy, place, 0, 0)
+                        if masked:
+                            d = tile_keep(d, y, m, 0, 0)
+                        centered = tile_load(side, side, 1, x, at, x_at[2], beside * x_at[3]) + mean
+                        given = tile_unpool(d, winner, code, 0, 0) if side == 2 else d
+                        one, many = one + d, centered * given + many
+                        at += side * x_at[3]
+                        place += dy_at[3]
+                        m += y_at[3]
+                        code += channels
+                    tile_store(one, total, c, 0, 0)
+                    tile_store(many, scaled, count * c, side * lanes, beside * lanes)
+                new += width
+                if new >= STRIP:
+                    add_up(total, scaled, count, part)
+                    new = 0
+        add_up(total, scaled, count, part)
 
-@compiled
-def pooled_norm_sums(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    dy: Array,
-    dy_at: Four,
-    masked: bool,  # noqa: FBT001  (as above)
-    y: Array,
-    y_at: Four,
-    winner: Array,
-    part: Array,
-) -> None:
-    """As `norm_sums`; dy, y and `size` are those behind a 2 × 2 max-pool."""
-    height, width, channels = size
-    lanes = tile_lanes(x)
-    total, scaled = np.zeros(channels, x.dtype), np.zeros(4 * channels, x.dtype)
-    part[:] = 0
-    new = 0
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, lanes):
-                at = x_at[0] + n * x_at[1] + 2 * i * x_at[2] + c
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
-                m = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                code = (n * height + i) * width * channels + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                one = tile_load(1, 1, 1, total, c, 0, 0)
-                four = tile_load(2, 2, 1, scaled, 4 * c, 2 * lanes, lanes)
-                for _ in range(width):
-                    d = tile_load(1, 1, 1, dy, place, 0, 0)
-                    if masked:
-                        d = tile_keep(d, y, m, 0, 0)
-                    one = one + d
-                    centered = tile_load(2, 2, 1, x, at, x_at[2], x_at[3]) + mean
-                    four = centered * tile_unpool(d, winner, code, 0, 0) + four
-                    at += 2 * x_at[3]
-                    place += dy_at[3]
-                    m += y_at[3]
-                    code += channels
-                tile_store(one, total, c, 0, 0)
-                tile_store(four, scaled, 4 * c, 2 * lanes, lanes)
-            new += width
-            if new >= STRIP:
-                add_up(total, scaled, 4, part)
-                new = 0
-    add_up(total, scaled, 4, part)
+    return sums
 
 
 @compiled
@@ -140,6 +106,9 @@ def add_up(total: Array, scaled: Array, positions: int, part: Array) -> None:
             tile_flush(some, part[1], c)
     total[:] = 0
     scaled[:] = 0
+
+
+norm_sums, pooled_norm_sums = norm_sums_by(1), norm_sums_by(2)
 
 
 @compiled
@@ -172,89 +141,61 @@ def backward_rows(
 # -- dx -------------------------------------------------------------------------------------------
 
 
-@compiled
-def norm_dx(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    dy: Array,
-    dy_at: Four,
-    masked: bool,  # noqa: FBT001  (as above)
-    y: Array,
-    y_at: Four,
-    dx: Array,
-    dx_at: Four,
-) -> None:
-    """Write dx of normalizing; `masked`: dy counts where y is positive. dx may be x itself."""
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, tile_lanes(x)):
-                at = x_at[0] + n * x_at[1] + i * x_at[2] + c
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
-                m = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                to = dx_at[0] + n * dx_at[1] + i * dx_at[2] + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                direct = tile_load(1, 1, 1, rows, channels + c, 0, 0)
-                constant = tile_load(1, 1, 1, rows, 3 * channels + c, 0, 0)
-                scaled = tile_load(1, 1, 1, rows, 4 * channels + c, 0, 0)
-                for _ in range(width):
-                    d = tile_load(1, 1, 1, dy, place, 0, 0)
-                    if masked:
-                        d = tile_keep(d, y, m, 0, 0)
-                    centered = tile_load(1, 1, 1, x, at, 0, 0) + mean
-                    others = centered * scaled + constant
-                    tile_store(d * direct + others, dx, to, 0, 0)
-                    at += x_at[3]
-                    place += dy_at[3]
-                    m += y_at[3]
-                    to += dx_at[3]
+@cache
+def norm_dx_by(side: int) -> Any:
+    """Make the function for positions one by one (1), or behind a 2 × 2 max-pool (2).
+
+        dx = dy · rows[1] + ((x − mean) · rows[4] + rows[3])
+
+    Arguments as in `norm_sums_by`. With the pool, dx is written where the pool reads. dx may be x.
+    """
+
+    @compiled
+    def write(
+        lo: int,
+        hi: int,
+        x: Array,
+        x_at: Four,
+        size: Three,
+        rows: Array,
+        dy: Array,
+        dy_at: Four,
+        masked: bool,  # noqa: FBT001  (as above)
+        y: Array,
+        y_at: Four,
+        winner: Array,
+        dx: Array,
+        dx_at: Four,
+    ) -> None:
+        height, width, channels = size
+        beside = side - 1
+        for n in range(lo, hi):
+            for i in range(height):
+                for c in range(0, channels, tile_lanes(x)):
+                    at = x_at[0] + n * x_at[1] + side * i * x_at[2] + c
+                    place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
+                    m = y_at[0] + n * y_at[1] + i * y_at[2] + c
+                    to = dx_at[0] + n * dx_at[1] + side * i * dx_at[2] + c
+                    code = (n * height + i) * width * channels + c
+                    mean = tile_load(1, 1, 1, rows, c, 0, 0)
+                    direct = tile_load(1, 1, 1, rows, channels + c, 0, 0)
+                    constant = tile_load(1, 1, 1, rows, 3 * channels + c, 0, 0)
+                    scaled = tile_load(1, 1, 1, rows, 4 * channels + c, 0, 0)
+                    for _ in range(width):
+                        d = tile_load(1, 1, 1, dy, place, 0, 0)
+                        if masked:
+                            d = tile_keep(d, y, m, 0, 0)
+                        centered = tile_load(side, side, 1, x, at, x_at[2], beside * x_at[3]) + mean
+                        given = tile_unpool(d, winner, code, 0, 0) if side == 2 else d
+                        others = centered * scaled + constant
+                        tile_store(given * direct + others, dx, to, dx_at[2], beside * dx_at[3])
+                        at += side * x_at[3]
+                        place += dy_at[3]
+                        m += y_at[3]
+                        to += side * dx_at[3]
+                        code += channels
+
+    return write
 
 
-@compiled
-def pooled_norm_dx(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    dy: Array,
-    dy_at: Four,
-    masked: bool,  # noqa: FBT001  (as above)
-    y: Array,
-    y_at: Four,
-    winner: Array,
-    dx: Array,
-    dx_at: Four,
-) -> None:
-    """As `norm_dx`, for the positions that a 2 × 2 max-pool reads; dy and `size` are behind it."""
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, tile_lanes(x)):
-                at = x_at[0] + n * x_at[1] + 2 * i * x_at[2] + c
-                place = dy_at[0] + n * dy_at[1] + i * dy_at[2] + c
-                m = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                to = dx_at[0] + n * dx_at[1] + 2 * i * dx_at[2] + c
-                code = (n * height + i) * width * channels + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                direct = tile_load(1, 1, 1, rows, channels + c, 0, 0)
-                constant = tile_load(1, 1, 1, rows, 3 * channels + c, 0, 0)
-                scaled = tile_load(1, 1, 1, rows, 4 * channels + c, 0, 0)
-                for _ in range(width):
-                    d = tile_load(1, 1, 1, dy, place, 0, 0)
-                    if masked:
-                        d = tile_keep(d, y, m, 0, 0)
-                    centered = tile_load(2, 2, 1, x, at, x_at[2], x_at[3]) + mean
-                    others = centered * scaled + constant
-                    four = tile_unpool(d, winner, code, 0, 0) * direct + others
-                    tile_store(four, dx, to, dx_at[2], dx_at[3])
-                    at += 2 * x_at[3]
-                    place += dy_at[3]
-                    m += y_at[3]
-                    to += 2 * dx_at[3]
-                    code += channels
+norm_dx, pooled_norm_dx = norm_dx_by(1), norm_dx_by(2)

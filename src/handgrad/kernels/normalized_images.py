@@ -2,8 +2,8 @@
 
 A pass over all positions costs what memory costs: so there are as few as can be, and what lies
 between two steps of the arithmetic stays in registers. `moments` reads x once; `normalize` reads it
-again and writes the end of the chain: normalized, ReLU, pooled with the winners' numbers. The way
-back is in `normalized_gradients.py`.
+again and writes the end of the chain: normalized, ReLU, pooled with the winners' numbers (from
+tiles of 2 × 2 positions; without a pool, of one). The way back is in `normalized_gradients.py`.
 
 Mean and variance in one visit: numbers are taken relative to a center near the mean (of what was
 seen before; at first, of the first number), so that little cancels in Σd² − (Σd)² / n. Sums run in
@@ -15,6 +15,9 @@ in one order, so that the workers meet once in a pass.
 `rows` holds what is needed of each channel, one row after the other: −mean, weight / std and bias.
 Layouts as in `images.py`; channels are whole registers.
 """
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -108,73 +111,54 @@ def forward_rows(
 # -- forward --------------------------------------------------------------------------------------
 
 
-@compiled
-def normalize(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    relu: bool,  # noqa: FBT001  (kernels take no keywords)
-    y: Array,
-    y_at: Four,
-) -> None:
-    """Write y = (x − mean) weight / std + bias, or what ReLU leaves of it."""
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, tile_lanes(x)):
-                at = x_at[0] + n * x_at[1] + i * x_at[2] + c
-                to = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                scale = tile_load(1, 1, 1, rows, channels + c, 0, 0)
-                bias = tile_load(1, 1, 1, rows, 2 * channels + c, 0, 0)
-                for _ in range(width):
-                    centered = tile_load(1, 1, 1, x, at, 0, 0) + mean
-                    out = centered * scale + bias
-                    if relu:
-                        out = tile_relu(out)
-                    tile_store(out, y, to, 0, 0)
-                    at += x_at[3]
-                    to += y_at[3]
+@cache
+def normalize_by(side: int) -> Any:
+    """Make the function for positions one by one (1), or for a 2 × 2 max-pool at the end (2).
 
+        y = (x − mean) weight / std + bias, or with `relu` what ReLU leaves of it
 
-@compiled
-def normalize_pools(
-    lo: int,
-    hi: int,
-    x: Array,
-    x_at: Four,
-    size: Three,
-    rows: Array,
-    relu: bool,  # noqa: FBT001  (as above)
-    y: Array,
-    y_at: Four,
-    winner: Array,
-) -> None:
-    """As `normalize`, and the largest of each 2 × 2 positions alone, and which of the four it was.
-
-    `size` and `y_at` are those of the pooled images, `winner` is (N, *size) bytes.
+    `size` and `y_at` are those of y. With the pool, `winner` says which of the four positions it
+    was, (N, *size) bytes; without, it is not read.
     """
-    height, width, channels = size
-    for n in range(lo, hi):
-        for i in range(height):
-            for c in range(0, channels, tile_lanes(x)):
-                at = x_at[0] + n * x_at[1] + 2 * i * x_at[2] + c
-                to = y_at[0] + n * y_at[1] + i * y_at[2] + c
-                code = (n * height + i) * width * channels + c
-                mean = tile_load(1, 1, 1, rows, c, 0, 0)
-                scale = tile_load(1, 1, 1, rows, channels + c, 0, 0)
-                bias = tile_load(1, 1, 1, rows, 2 * channels + c, 0, 0)
-                for _ in range(width):
-                    centered = tile_load(2, 2, 1, x, at, x_at[2], x_at[3]) + mean
-                    four = centered * scale + bias
-                    out = tile_pool(four)
-                    if relu:
-                        out = tile_relu(out)
-                    tile_store(out, y, to, 0, 0)
-                    tile_store_winners(four, winner, code, 0, 0)
-                    at += 2 * x_at[3]
-                    to += y_at[3]
-                    code += channels
+
+    @compiled
+    def write(
+        lo: int,
+        hi: int,
+        x: Array,
+        x_at: Four,
+        size: Three,
+        rows: Array,
+        relu: bool,  # noqa: FBT001  (kernels take no keywords)
+        y: Array,
+        y_at: Four,
+        winner: Array,
+    ) -> None:
+        height, width, channels = size
+        step = (side - 1) * x_at[3]  # one position has none beside it
+        for n in range(lo, hi):
+            for i in range(height):
+                for c in range(0, channels, tile_lanes(x)):
+                    at = x_at[0] + n * x_at[1] + side * i * x_at[2] + c
+                    to = y_at[0] + n * y_at[1] + i * y_at[2] + c
+                    code = (n * height + i) * width * channels + c
+                    mean = tile_load(1, 1, 1, rows, c, 0, 0)
+                    scale = tile_load(1, 1, 1, rows, channels + c, 0, 0)
+                    bias = tile_load(1, 1, 1, rows, 2 * channels + c, 0, 0)
+                    for _ in range(width):
+                        centered = tile_load(side, side, 1, x, at, x_at[2], step) + mean
+                        each = centered * scale + bias
+                        out = tile_pool(each) if side == 2 else each
+                        if relu:
+                            out = tile_relu(out)
+                        tile_store(out, y, to, 0, 0)
+                        if side == 2:
+                            tile_store_winners(each, winner, code, 0, 0)
+                        at += side * x_at[3]
+                        to += y_at[3]
+                        code += channels
+
+    return write
+
+
+normalize, normalize_pools = normalize_by(1), normalize_by(2)

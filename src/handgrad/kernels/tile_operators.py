@@ -3,11 +3,11 @@
 # (Numba's and llvmlite's compiler interfaces have no types.)
 """Arithmetic between register tiles: x + y, x - y and x * y.
 
-Both are of one size, or y has one position: then its registers, neighbouring channels, serve at
-every position of x.
-Whoever imports this module teaches Numba the three operators. What they do is one instruction for
-each register; a product that is added to something becomes a fused multiply-add, as in all kernels
-(`contract`, see `jit.py`). In NumPy, where a tile is an array, the operators are there already.
+Whoever imports this module teaches Numba the three operators, so that a kernel reads like the
+formula. Both tiles are of one size, or y has one position: then its registers, neighbouring
+channels, serve at every position of x. What they do is one instruction for each register; a product
+that is added to something becomes a fused multiply-add, as in all kernels (`contract`, see
+`jit.py`). In NumPy, where a tile is an array, the operators are there already.
 
 `tile_flush` ends a sum: registers hold the sums of a few dozen rows, in the tile's own dtype, and
 are then added to totals in float64, so that a long sum is as accurate as if all of it were.

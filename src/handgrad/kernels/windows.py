@@ -14,7 +14,7 @@ twice. Every function takes images lo … hi − 1 of a batch, so that workers c
 serial, and release Python's lock.
 
 The gradient of x is the same sum over dy's windows with the filters turned around (see
-`plans/weighted.py`); the gradient of the weights multiplies x and dy position by position.
+`plans/convolution.py`); the gradient of the weights multiplies x and dy position by position.
 """
 
 from functools import cache
@@ -36,7 +36,6 @@ from handgrad.kernels.tiles import (
     tile_zeros,
 )
 
-HALF = (2, 2)  # the window of the max-pools that are taken in
 PLAIN, RELU, MASKED, POOLED = 0, 1, 2, 3  # what happens to the sums before they are stored
 
 

@@ -29,7 +29,7 @@ from handgrad.kernels.patches import (
     tile_winograd_input,
     tile_winograd_output,
 )
-from handgrad.kernels.places import Four, Three
+from handgrad.kernels.places import Four, Three, Two
 from handgrad.kernels.tiles import (
     REGISTERS,
     tile_add,
@@ -41,8 +41,9 @@ from handgrad.kernels.tiles import (
     tile_store,
     tile_zeros,
 )
-from handgrad.kernels.windows import HALF, MASKED, POOLED, RELU
+from handgrad.kernels.windows import MASKED, POOLED, RELU
 
+HALF = (2, 2)  # the window of the max-pools that are taken in
 GAP = 16  # numbers between planes, so that they do not fall on the same lines of the cache
 
 
@@ -166,7 +167,7 @@ def plane_products(width: int, vectors: int) -> Any:
     @compiled
     def products(
         count: int,
-        size: tuple[int, int],
+        size: Two,
         x: Array,
         x_plane: int,
         weight: Array,
@@ -211,7 +212,7 @@ def winograd_sums(
     weight: Array,
     bias: Array,
     room: Array,
-    planes: tuple[int, int],
+    planes: Two,
     y: Array,
     y_at: Four,
     size: Three,

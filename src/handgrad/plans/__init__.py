@@ -4,7 +4,7 @@ Only the Trainer's step and streaming predict use them; everything else calls la
 Without this folder (or without Numba) both run layer by layer, slower.
 """
 
-from handgrad.plans.choice import predict, thread_count, training_plan
+from handgrad.plans.choice import own_passes, predict, training_plan
 from handgrad.plans.dense import DensePlan, dense_plan
 from handgrad.plans.dense_kinds import examples
 from handgrad.plans.plan import Plan
@@ -16,7 +16,7 @@ __all__ = [
     "Workers",
     "dense_plan",
     "examples",
+    "own_passes",
     "predict",
-    "thread_count",
     "training_plan",
 ]

@@ -1,4 +1,11 @@
-"""Which stages a network becomes: one per layer, or one for several that belong together."""
+"""Which stages a network becomes: one per layer, or one for several that belong together.
+
+A convolution takes in the ReLU after it and a 2 × 2 max-pool beside that, in whichever order, and
+before them, where a plan only predicts, the batch norm. A batch norm takes in both as well, an
+affine layer a ReLU. On the way back, a stage with weights masks its dx for the ReLU before it.
+What stands alone has a stage of its own, and a layer that no stage is written for is called as it
+is; so is what a user makes from a known layer: he may have changed it.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -86,7 +93,7 @@ def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
 
 def is_halving(layer: Layer) -> bool:
     """Whether a layer is a 2 × 2 max-pool without overlap or padding."""
-    if not isinstance(layer, MaxPool2d) or any(layer.placement.padding):
+    if type(layer) is not MaxPool2d or any(layer.placement.padding):
         return False
     options: Any = layer
     return pair(options.kernel) == pair(options.stride or options.kernel) == (2, 2)
@@ -111,7 +118,7 @@ def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
     kind = PLAIN_STAGES.get(type(layer), RowsStage if by_example(layer) else LayerStage)
     features = len(layer.input_shape) == 1
-    if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
+    if type(layer) is MaxPool2d and not any(layer.placement.padding):
         kind = MaxPoolStage
     elif type(layer) is Dropout and features:
         kind = DropoutStage

@@ -1,6 +1,5 @@
 """The arrays that a plan keeps: aligned, padded to registers, images in a border of zeros."""
 
-import math
 import mmap
 from typing import Any
 
@@ -79,11 +78,6 @@ class Buffer:
         self.flat = aligned_zeros(count * self.image, dtype)
         self.size, self.before, self.step = (count, rows, columns, self.channels), before, step
         self.view = self.seen(self.flat)
-
-    @property
-    def per_image(self) -> int:
-        """How many numbers an image has, without borders and padding."""
-        return math.prod(self.shape)
 
     def seen(self, flat: Array) -> Array:
         """What the user's layout sees of such an array: (N, C, H, W), without borders, padding."""

@@ -21,6 +21,7 @@ from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.optimizers import Adam, Optimizer
 from handgrad.plans.buffers import aligned_zeros
+from handgrad.plans.choice import own_passes
 from handgrad.plans.dense_dropout import Masks
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
@@ -31,7 +32,6 @@ from handgrad.threads import allowed, deterministic, thread_count
 # Operations that are worth a second worker, and each one after it: 0.1 ms of one.
 ALONE = 20_000_000
 POLITE = 100  # times that a worker asks again before it sleeps: steps are short
-PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
 AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
 MOST = 1000  # steps between them
 ROOM = 1_000_000  # bytes of masks and outputs that are there at once, but for a single step's
@@ -48,7 +48,7 @@ def dense_plan(
     network: Network, loss: Loss, optimizer: Optimizer, count: int
 ) -> "DensePlan | None":
     """A plan for steps of `count` rows, or None where something in it is of another kind."""
-    layers = chain(network)
+    layers = None if own_passes(network) else chain(network)
     if layers is None or type(loss) not in LOSSES or type(optimizer) not in RULES:
         return None
     workers = Workers(worker_count(network, count), at_once=allowed())

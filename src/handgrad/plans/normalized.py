@@ -42,7 +42,7 @@ class BatchNormStage(Stage):
         super().__init__(context, layer, name)
         options: Any = layer
         self.eps, self.momentum = options.eps, options.momentum
-        self.relu, self.pooled, self.whole = relu, pool is not None, training
+        self.relu, self.pooled, self.waits = relu, pool is not None, 2 if training else 0
         if pool is not None:
             self.shape = image_shape(pool.output_shape)
 
@@ -85,19 +85,15 @@ class BatchNormStage(Stage):
         images.forward_rows(mean, var, self.eps, weight, bias, rows)
         if worker == 0 and self.learns:
             self.update_state()
+        normalize = images.normalize_pools if self.pooled else images.normalize
         way = (lo, hi, x.flat, x.at, self.size, rows, self.relu, y.flat, y.at)
-        if self.pooled:
-            images.normalize_pools(*way, self.winner)
-        else:
-            images.normalize(*way)
+        normalize(*way, self.winner)
 
     def backward(self, worker: int, lo: int, hi: int) -> None:
         x, y, dy, rows, part = self.x, self.y, self.dy, self.rows[worker], self.sums[worker]
         way = (lo, hi, x.flat, x.at, self.size, rows, dy.flat, dy.at, self.keeps_y(), y.flat, y.at)
-        if self.pooled:
-            gradients.pooled_norm_sums(*way, self.winner, part)
-        else:
-            gradients.norm_sums(*way, part)
+        sums = gradients.pooled_norm_sums if self.pooled else gradients.norm_sums
+        sums(*way, self.winner, part)
         self.context.workers.wait()
         var, grads = self.var[worker], self.grads[worker]
         gradients.backward_rows(self.sums, self.entries, var, self.eps, self.learns, rows, grads)
@@ -105,12 +101,10 @@ class BatchNormStage(Stage):
             self.write_gradients()
         if self.dx is None:
             return
-        to = (self.dx.flat, self.dx.at)
+        give = gradients.pooled_norm_dx if self.pooled else gradients.norm_dx
+        give(*way, self.winner, self.dx.flat, self.dx.at)
         if self.pooled:
-            gradients.pooled_norm_dx(*way, self.winner, *to)
             self.left_over(self.dx, worker, lo, hi)
-        else:
-            gradients.norm_dx(*way, *to)
 
     def left_over(self, dx: Buffer, worker: int, lo: int, hi: int) -> None:
         """The row and the positions that no pool reads: dx without dy."""
@@ -126,7 +120,7 @@ class BatchNormStage(Stage):
                 none = (self.nothing, (0, 0, 0, 0))
                 gradients.norm_dx(
                     *(lo, hi, self.x.flat, x_at, (rows, positions, self.x.channels)),
-                    *(self.rows[worker], *none, False, *none, dx.flat, dx_at),
+                    *(self.rows[worker], *none, False, *none, self.winner, dx.flat, dx_at),
                 )
 
     @property

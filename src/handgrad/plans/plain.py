@@ -163,7 +163,7 @@ class LayerStage(Stage):
     One worker copies the batch into the public layout, and the others wait.
     """
 
-    whole = True
+    waits = 4
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         workers, rows = self.context.workers, self.context.rows

@@ -62,7 +62,7 @@ class Plan:
             workers, count, self.at_once, network.dtype, network.params, network.state
         )
         self.stages = make_stages(self.context, network.layers, training=training)
-        if len(self.output_shape) > 1 or any(stage.whole for stage in self.stages):
+        if len(self.output_shape) > 1 or any(stage.waits or stage.whole for stage in self.stages):
             self.at_once = self.share
         self.context.at_once = self.at_once
         self.learning: list[Stage] = []  # from the first with parameters on

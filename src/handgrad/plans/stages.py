@@ -85,8 +85,8 @@ class Stage:
         reuses_x: whether backward is done with x where it writes dx, so that dx may take its place.
         relu: whether it ends with the ReLU that follows its layer.
         dy_masked: whether the stage after this one takes that ReLU's mask into its dx.
-        whole: whether it wants all examples of a worker at once: because the workers wait for each
-            other in it, or because a call costs much, however few examples it is for.
+        waits: how often in a step the workers wait for each other in it: it needs all examples.
+        whole: whether it wants all examples of a worker at once, for each call costs much.
     """
 
     x_border: tuple[Pair, Pair] = NONE
@@ -97,6 +97,7 @@ class Stage:
     reuses_x = False
     relu = False
     dy_masked = False
+    waits = 0
     whole = False
     room_size = 0
     room: Array  # (workers, at least room_size): the same for all stages

@@ -1,4 +1,12 @@
-"""3 × 3 convolutions as stages by Winograd's products: a quarter of the arithmetic, three times."""
+"""3 × 3 convolutions as stages by Winograd's products: a quarter of the arithmetic, three times.
+
+Forward and for dx, the sums of a block of images run over whole tiles of 4 × 4 outputs, so borders
+are as wide as these reach; for dweight, over tiles of dy. Every worker has its own transformed
+weights, and sums of transformed gradients, which go back to 3 × 3 once per step, in `finish`; in
+`gather` the workers share the channels when they add up. A block is as long as fills the tiles of
+the products. Its planes, and what a worker needs only while it is in a stage, lie in the `room`
+that all stages share.
+"""
 
 from typing import Any
 

@@ -37,9 +37,9 @@ def make_step(network: Network, loss: Loss, batch_size: int) -> tuple[Step, Team
         return StepResult(float(value), outputs, grads, network.body.new_state(saved))
 
     def find_plan() -> tuple[Step, Team] | None:
-        from handgrad.plans import training_plan
+        from handgrad.plans import own_passes, training_plan
 
-        plan = training_plan(network, batch_size, loss)
+        plan = None if own_passes(network) else training_plan(network, batch_size, loss)
         if plan is None:
             return None
 

@@ -22,16 +22,13 @@ from harness import Array, Case, Example, cast, check_close, leaves
 from mutate import load
 
 DTYPES = (np.float32, np.float64)
-# What is not compiled: pools other than 2×2 and 3×3, moved by 2 (the maximum's backward is), and
-# convolutions with windows of one pixel.
+# What is not compiled: windows of pools smaller than 3×3, but for 2×2 moved by 2 (the maximum's
+# backward is), and convolutions with windows of one pixel.
 REFUSED = {
     "average_pool2d": {"average_pool2d_forward", "average_pool2d_backward"},
-    "average_pool2d-own_pixels": {"average_pool2d_forward", "average_pool2d_backward"},
-    "average_pool2d-padded": {"average_pool2d_forward", "average_pool2d_backward"},
     "conv2d-one_by_one": {"conv2d_forward", "conv2d_backward"},
     "max_pool2d": {"max_pool2d_forward"},
     "max_pool2d-overlapping": {"max_pool2d_forward"},
-    "max_pool2d-padded": {"max_pool2d_forward"},
 }
 OPS = Path(__file__).parent / "ops"
 
@@ -71,6 +68,8 @@ class TwinCase:
         yield self.check_far_apart
         yield self.check_not_finite
         yield self.check_wrong_shapes
+        if self.case.op == "max_pool2d":
+            yield self.check_ties
 
     # -- properties -----------------------------------------------------------------------
 
@@ -165,6 +164,21 @@ class TwinCase:
                         continue
                     expected = reference(name)(*cut_args, **cut_options)
                     check_same(came, expected, tolerance(example), f"{name}, an array cut short")
+
+    def check_ties(self) -> None:
+        """Of equal pixels the reference's wins, also where all are −∞, as padding is.
+
+        With NaN the outputs are equal, but any pixel of its window may be called the winner.
+        """
+        for name in self.functions & {"max_pool2d_forward"}:
+            for _, args, options in self.calls(name):
+                whole = np.round(args[0])
+                for value in (0, -np.inf, np.nan):
+                    x = np.where(whole < 1, value, whole).astype(whole.dtype)
+                    came, expected = (f(x, **options) for f in self.both(name).values())
+                    assert np.array_equal(came[0], expected[0], equal_nan=True), f"{name}, {value}"
+                    same = np.array_equal(came[1].winner, expected[1].winner)
+                    assert same or value != value, f"{name}, winners, {value}"  # noqa: PLR0124
 
     # -- how ------------------------------------------------------------------------------
 

@@ -51,10 +51,12 @@ class Examples:
 
     def ops(self) -> Iterator[tuple[str, Arguments]]:
         """(op, arguments of its forward pass); an op may come more than once."""
-        rows, scores, images = (100, 100), (100, 10), (100, 16, 28, 28)
+        rows, scores, images, maps = (100, 100), (100, 10), (100, 16, 28, 28), (100, 32, 14, 14)
+        wide = {"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1)}
         statistics = {"mean": self.normal(16), "var": self.positive(16)}
         per_channel = self.positive(16), self.normal(16)
         yield "average_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "average_pool2d", ((self.normal(*maps),), wide)
         yield "batch_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "batch_norm", ((self.normal(*images), *per_channel), {})
         yield "batch_norm_inference", ((self.normal(*images), *per_channel), statistics)
@@ -66,9 +68,11 @@ class Examples:
         yield "dropout", ((self.normal(*rows),), {"mask": mask, "rate": 0.5})
         for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "tanh"):
             yield activation, ((self.normal(*images),), {})
+        yield "global_average_pool", ((self.normal(*maps),), {})
         yield "layer_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "log_softmax", ((self.normal(*scores),), {})
         yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "max_pool2d", ((self.normal(*maps),), wide)
         yield "relu", ((self.normal(*images),), {})
         yield "softmax", ((self.normal(*scores),), {})
         labels = self.rng.integers(0, 10, 100)

@@ -32,6 +32,8 @@ TWINS: dict[str, str] = {
     "dropout_forward": "dropout",
     "gelu_backward": "gates",
     "gelu_forward": "gates",
+    "global_average_pool_backward": "pooling",
+    "global_average_pool_forward": "pooling",
     "layer_norm_backward": "normalization",
     "layer_norm_forward": "normalization",
     "leaky_relu_backward": "activations",

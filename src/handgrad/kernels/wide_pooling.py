@@ -104,23 +104,24 @@ def spread_windows(  # noqa: C901  (as above)
     """dx += dy / divisor in every pixel of each window, on planes; `edge` is a row of zeros."""
     _, height, width = dx.shape
     _, rows, columns = dy.shape
-    shares, step = edge.copy(), stride[1]
+    shares, means, step = edge.copy(), np.empty(columns, edge.dtype), stride[1]
     inside = shares[padding[1] : padding[1] + width]
     for n in range(len(dy)):
         for i in range(rows):
+            top, slopes = i * stride[0] - padding[0], dy[n, i]
+            for j in range(columns):
+                means[j] = slopes[j] / divisor[i, j]
             for w in range(len(shares)):
                 shares[w] = 0
-            top, part = i * stride[0] - padding[0], dy[n, i]
             if step == 1:
                 for l in range(kernel[1]):
                     shifted = shares[l : l + columns]
                     for j in range(columns):
-                        shifted[j] += part[j] / divisor[i, j]
+                        shifted[j] += means[j]
             else:
                 for j in range(columns):
-                    share = part[j] / divisor[i, j]
                     for l in range(kernel[1]):
-                        shares[j * step + l] += share
+                        shares[j * step + l] += means[j]
             for row in range(max(top, 0), min(top + kernel[0], height)):
                 out = dx[n, row]
                 for w in range(width):

@@ -68,6 +68,8 @@ class TwinCase:
         yield self.check_far_apart
         yield self.check_not_finite
         yield self.check_wrong_shapes
+        yield self.check_whole_numbers
+        yield self.check_no_classes
         if self.case.op == "max_pool2d":
             yield self.check_ties
 
@@ -135,7 +137,8 @@ class TwinCase:
         for name in self.functions:
             for example, args, options in self.calls(name):
                 # Turned around, so that a row's largest entry is also its first.
-                apart = (1000 * np.flip(args[0], axis=-1), *args[1:])
+                last = tuple(range(np.ndim(args[0])))[-1:]  # no axis, for a loss's gradient
+                apart = (1000 * np.flip(args[0], axis=last), *args[1:])
                 came = kernels.load(name)(*apart, **options)
                 expected = reference(name)(*apart, **options)
                 check_same(came, expected, tolerance(example), f"{name}, numbers far apart")
@@ -164,6 +167,35 @@ class TwinCase:
                         continue
                     expected = reference(name)(*cut_args, **cut_options)
                     check_same(came, expected, tolerance(example), f"{name}, an array cut short")
+
+    def check_whole_numbers(self) -> None:
+        """Kinks are met: entries that are 0, that are equal, and that differ by a margin of 1."""
+        for name in self.functions:
+            for example, args, options in self.calls(name):
+                if name.endswith("_forward"):
+                    whole = tuple(np.round(array) for array in args)
+                else:
+                    inputs = (np.round(array) for array in example.inputs)
+                    _, saved = reference(f"{self.case.op}_forward")(*inputs, **example.options)
+                    whole = args[0], saved
+                came, expected = (f(*whole, **options) for f in self.both(name).values())
+                check_same(came, expected, tolerance(example), f"{name}, whole numbers")
+
+    def check_no_classes(self) -> None:
+        """With a label that is no class, a twin refuses, or answers as the reference does."""
+        for name in self.functions:
+            for example, args, options in self.calls(name):
+                labels = options.get("labels")
+                if labels is None or labels.dtype.kind != "i":
+                    continue
+                for wrong in (args[0].shape[1], -args[0].shape[1] - 1):
+                    others = {**options, "labels": np.append(wrong, labels[1:])}
+                    try:
+                        came = kernels.load(name)(*args, **others)
+                    except Unsuitable:
+                        continue
+                    expected = reference(name)(*args, **others)
+                    check_same(came, expected, tolerance(example), f"{name}, label {wrong}")
 
     def check_ties(self) -> None:
         """Of equal pixels the reference's wins, also where all are −∞, as padding is.

@@ -66,17 +66,27 @@ class Examples:
         yield "conv2d", ((self.normal(100, 1, 28, 28), *filters), {})
         mask = self.rng.random(rows) >= 0.5
         yield "dropout", ((self.normal(*rows),), {"mask": mask, "rate": 0.5})
-        for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "tanh"):
+        for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "softplus", "tanh"):
             yield activation, ((self.normal(*images),), {})
         yield "global_average_pool", ((self.normal(*maps),), {})
+        for penalty in ("l1_penalty", "l2_penalty"):
+            yield penalty, ((self.normal(784, 100),), {"strength": 1e-4})
         yield "layer_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "log_softmax", ((self.normal(*scores),), {})
         yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
         yield "max_pool2d", ((self.normal(*maps),), wide)
         yield "relu", ((self.normal(*images),), {})
+        yield "rescale", ((self.normal(100, 784),), {"scale": 1 / 255, "offset": -0.5})
         yield "softmax", ((self.normal(*scores),), {})
         labels = self.rng.integers(0, 10, 100)
-        yield "softmax_cross_entropy", ((self.normal(*scores),), {"labels": labels})
+        for loss in ("softmax_cross_entropy", "hinge"):
+            yield loss, ((self.normal(*scores),), {"labels": labels})
+        answers = (self.normal(*scores) > 0).astype(self.dtype)
+        yield "binary_cross_entropy", ((self.normal(*scores),), {"labels": answers})
+        for loss in ("mean_squared_error", "half_squared_error", "huber"):
+            yield loss, ((self.normal(*scores),), {"targets": self.normal(*scores)})
+        channels = {"mean": self.normal(3), "std": self.positive(3)}
+        yield "standardize", ((self.normal(100, 3, 32, 32),), channels)
 
     def steps(self) -> Iterator[tuple[str, Arguments]]:
         """(update rule, its arguments) for the largest parameter of 784-100-10."""

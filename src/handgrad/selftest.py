@@ -76,7 +76,6 @@ class Examples:
         yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
         yield "max_pool2d", ((self.normal(*maps),), wide)
         yield "relu", ((self.normal(*images),), {})
-        yield "rescale", ((self.normal(100, 784),), {"scale": 1 / 255, "offset": -0.5})
         yield "softmax", ((self.normal(*scores),), {})
         labels = self.rng.integers(0, 10, 100)
         for loss in ("softmax_cross_entropy", "hinge"):

@@ -56,7 +56,6 @@ TWINS: dict[str, str] = {
     "nesterov_step": "updates",
     "relu_backward": "activations",
     "relu_forward": "activations",
-    "rescale_forward": "preprocessing",
     "rmsprop_step": "updates",
     "sigmoid_backward": "activations",
     "sigmoid_forward": "activations",

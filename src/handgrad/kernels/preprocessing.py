@@ -1,24 +1,19 @@
-"""Preprocessing, compiled: both operations on an entry in one pass, where NumPy makes two.
+"""Standardizing, compiled: both operations on an entry in one pass, where NumPy makes two.
 
-Standardizing has numbers for each channel. They are spread over a row's entries first, so that one
-kernel serves features and images, and goes along memory. The backward passes are one operation
-each and have no twins.
+There is a mean and a deviation for each channel. They are spread over a row's entries first, so
+that one kernel serves features and images, and goes along memory. The backward pass is one
+operation and has no twin.
+
+Rescaling has none either: compiled, its product and its sum would be one instruction, which rounds
+once, and a layer that only brings data to a scale keeps the reference's bits.
 """
 
 import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import require
-from handgrad.kernels.jit import compiled, dense, rows
-from handgrad.ops.preprocessing import RescaleSaved, StandardizeSaved
-
-
-@compiled
-def rescale_entries(x: Array, scale: float, offset: float, y: Array) -> None:
-    """y = x scale + offset."""
-    slope, shift = x.dtype.type(scale), x.dtype.type(offset)
-    for i in range(x.size):
-        y[i] = x[i] * slope + shift
+from handgrad.kernels.jit import compiled, rows
+from handgrad.ops.preprocessing import StandardizeSaved
 
 
 @compiled
@@ -27,13 +22,6 @@ def standardize_rows(x: Array, mean: Array, std: Array, y: Array) -> None:
     for n in range(len(x)):
         for d in range(len(mean)):
             y[n, d] = (x[n, d] - mean[d]) / std[d]
-
-
-def rescale_forward(x: Array, *, scale: float, offset: float = 0.0) -> tuple[Array, RescaleSaved]:
-    """The twin of `ops.rescale_forward`."""
-    y = np.empty(x.shape, x.dtype)
-    rescale_entries(dense(x).ravel(), float(scale), float(offset), y.ravel())
-    return y, RescaleSaved(scale)
 
 
 def standardize_forward(x: Array, *, mean: Array, std: Array) -> tuple[Array, StandardizeSaved]:

@@ -26,7 +26,7 @@ Checks = list[Callable[[], None]]
 
 def modules() -> list[ModuleType]:
     """The modules that hold twins, and what they share."""
-    names = ["jit", *sorted(set(kernels.TWINS.values()))]
+    names = ["jit", "wide_pooling", *sorted(set(kernels.TWINS.values()))]
     return [importlib.import_module(f"handgrad.kernels.{name}") for name in names]
 
 

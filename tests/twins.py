@@ -22,16 +22,13 @@ from harness import Array, Case, Example, cast, check_close, leaves
 from mutate import load
 
 DTYPES = (np.float32, np.float64)
-# What is not compiled: pools other than 2×2 and 3×3, moved by 2 (the maximum's backward is), and
-# convolutions with windows of one pixel.
+# What is not compiled: windows of pools smaller than 3×3, but for 2×2 moved by 2 (the maximum's
+# backward is), and convolutions with windows of one pixel.
 REFUSED = {
     "average_pool2d": {"average_pool2d_forward", "average_pool2d_backward"},
-    "average_pool2d-own_pixels": {"average_pool2d_forward", "average_pool2d_backward"},
-    "average_pool2d-padded": {"average_pool2d_forward", "average_pool2d_backward"},
     "conv2d-one_by_one": {"conv2d_forward", "conv2d_backward"},
     "max_pool2d": {"max_pool2d_forward"},
     "max_pool2d-overlapping": {"max_pool2d_forward"},
-    "max_pool2d-padded": {"max_pool2d_forward"},
 }
 OPS = Path(__file__).parent / "ops"
 
@@ -71,6 +68,10 @@ class TwinCase:
         yield self.check_far_apart
         yield self.check_not_finite
         yield self.check_wrong_shapes
+        yield self.check_whole_numbers
+        yield self.check_no_classes
+        if self.case.op == "max_pool2d":
+            yield self.check_ties
 
     # -- properties -----------------------------------------------------------------------
 
@@ -136,7 +137,8 @@ class TwinCase:
         for name in self.functions:
             for example, args, options in self.calls(name):
                 # Turned around, so that a row's largest entry is also its first.
-                apart = (1000 * np.flip(args[0], axis=-1), *args[1:])
+                last = tuple(range(np.ndim(args[0])))[-1:]  # no axis, for a loss's gradient
+                apart = (1000 * np.flip(args[0], axis=last), *args[1:])
                 came = kernels.load(name)(*apart, **options)
                 expected = reference(name)(*apart, **options)
                 check_same(came, expected, tolerance(example), f"{name}, numbers far apart")
@@ -165,6 +167,50 @@ class TwinCase:
                         continue
                     expected = reference(name)(*cut_args, **cut_options)
                     check_same(came, expected, tolerance(example), f"{name}, an array cut short")
+
+    def check_whole_numbers(self) -> None:
+        """Kinks are met: entries that are 0, that are equal, and that differ by a margin of 1."""
+        for name in self.functions:
+            for example, args, options in self.calls(name):
+                if name.endswith("_forward"):
+                    whole = tuple(np.round(array) for array in args)
+                else:
+                    inputs = (np.round(array) for array in example.inputs)
+                    _, saved = reference(f"{self.case.op}_forward")(*inputs, **example.options)
+                    whole = args[0], saved
+                came, expected = (f(*whole, **options) for f in self.both(name).values())
+                check_same(came, expected, tolerance(example), f"{name}, whole numbers")
+
+    def check_no_classes(self) -> None:
+        """With a label that is no class, a twin refuses, or answers as the reference does."""
+        for name in self.functions:
+            for example, args, options in self.calls(name):
+                labels = options.get("labels")
+                if labels is None or labels.dtype.kind != "i":
+                    continue
+                for wrong in (args[0].shape[1], -args[0].shape[1] - 1):
+                    others = {**options, "labels": np.append(wrong, labels[1:])}
+                    try:
+                        came = kernels.load(name)(*args, **others)
+                    except Unsuitable:
+                        continue
+                    expected = reference(name)(*args, **others)
+                    check_same(came, expected, tolerance(example), f"{name}, label {wrong}")
+
+    def check_ties(self) -> None:
+        """Of equal pixels the reference's wins, also where all are −∞, as padding is.
+
+        With NaN the outputs are equal, but any pixel of its window may be called the winner.
+        """
+        for name in self.functions & {"max_pool2d_forward"}:
+            for _, args, options in self.calls(name):
+                whole = np.round(args[0])
+                for value in (0, -np.inf, np.nan):
+                    x = np.where(whole < 1, value, whole).astype(whole.dtype)
+                    came, expected = (f(x, **options) for f in self.both(name).values())
+                    assert np.array_equal(came[0], expected[0], equal_nan=True), f"{name}, {value}"
+                    same = np.array_equal(came[1].winner, expected[1].winner)
+                    assert same or value != value, f"{name}, winners, {value}"  # noqa: PLR0124
 
     # -- how ------------------------------------------------------------------------------
 

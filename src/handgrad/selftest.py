@@ -51,10 +51,12 @@ class Examples:
 
     def ops(self) -> Iterator[tuple[str, Arguments]]:
         """(op, arguments of its forward pass); an op may come more than once."""
-        rows, scores, images = (100, 100), (100, 10), (100, 16, 28, 28)
+        rows, scores, images, maps = (100, 100), (100, 10), (100, 16, 28, 28), (100, 32, 14, 14)
+        wide = {"kernel": (3, 3), "stride": (1, 1), "padding": (1, 1)}
         statistics = {"mean": self.normal(16), "var": self.positive(16)}
         per_channel = self.positive(16), self.normal(16)
         yield "average_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "average_pool2d", ((self.normal(*maps),), wide)
         yield "batch_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "batch_norm", ((self.normal(*images), *per_channel), {})
         yield "batch_norm_inference", ((self.normal(*images), *per_channel), statistics)
@@ -64,15 +66,27 @@ class Examples:
         yield "conv2d", ((self.normal(100, 1, 28, 28), *filters), {})
         mask = self.rng.random(rows) >= 0.5
         yield "dropout", ((self.normal(*rows),), {"mask": mask, "rate": 0.5})
-        for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "tanh"):
+        for activation in ("gelu", "leaky_relu", "sigmoid", "silu", "softplus", "tanh"):
             yield activation, ((self.normal(*images),), {})
+        yield "global_average_pool", ((self.normal(*maps),), {})
+        for penalty in ("l1_penalty", "l2_penalty"):
+            yield penalty, ((self.normal(784, 100),), {"strength": 1e-4})
         yield "layer_norm", ((self.normal(*rows), self.positive(100), self.normal(100)), {})
         yield "log_softmax", ((self.normal(*scores),), {})
         yield "max_pool2d", ((self.normal(*images),), {"kernel": (2, 2), "stride": (2, 2)})
+        yield "max_pool2d", ((self.normal(*maps),), wide)
         yield "relu", ((self.normal(*images),), {})
         yield "softmax", ((self.normal(*scores),), {})
         labels = self.rng.integers(0, 10, 100)
-        yield "softmax_cross_entropy", ((self.normal(*scores),), {"labels": labels})
+        for loss in ("softmax_cross_entropy", "hinge"):
+            yield loss, ((self.normal(*scores),), {"labels": labels})
+        answers = (self.normal(*scores) > 0).astype(self.dtype)
+        yield "binary_cross_entropy", ((self.normal(*scores),), {"labels": answers})
+        for loss in ("mean_squared_error", "half_squared_error", "huber"):
+            for shape in (scores, (100, 784)):
+                yield loss, ((self.normal(*shape),), {"targets": self.normal(*shape)})
+        channels = {"mean": self.normal(3), "std": self.positive(3)}
+        yield "standardize", ((self.normal(100, 3, 32, 32),), channels)
 
     def steps(self) -> Iterator[tuple[str, Arguments]]:
         """(update rule, its arguments) for the largest parameter of 784-100-10."""
@@ -102,7 +116,7 @@ def compared(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Itera
     if name not in kernels.TWINS:
         return
     dtype, definition = args[0].dtype, getattr(reference, name)
-    title = f"{name} {'×'.join(map(str, args[0].shape))}"
+    title = f"{name} {'×'.join(map(str, args[0].shape))}".strip()  # a loss's gradient has no shape
     try:
         twin = kernels.load(name)
         came, expected = result(twin, args, options), result(definition, args, options)

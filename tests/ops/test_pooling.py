@@ -53,7 +53,19 @@ CASES = [
         name="padded",
         batch=3,
     ),
-    # The windows that are compiled: 2×2 and 3×3, moved by 2, also where they do not tile the image.
+    Case(
+        "max_pool2d",
+        images(2, (4, 5), kernel=(4, 3), stride=(1, 1), padding=(2, 1)),
+        name="side_by_side",
+        batch=3,
+    ),
+    Case(
+        "max_pool2d",
+        images(2, (5, 6), kernel=(4, 5), stride=(1, 2), padding=(2, 1)),
+        name="by_two",
+        batch=3,
+    ),
+    # Those with loops of their own: 2×2 and 3×3, moved by 2, also where they do not tile the image.
     Case("max_pool2d", images(2, (4, 5), kernel=(2, 2), stride=(2, 2)), name="halved", batch=3),
     Case(
         "max_pool2d",
@@ -73,6 +85,18 @@ CASES = [
         "average_pool2d",
         images(2, (5, 6), kernel=(3, 4), stride=(1, 3), padding=(1, 2), count_padding=False),
         name="own_pixels",
+        batch=3,
+    ),
+    Case(
+        "average_pool2d",
+        images(2, (4, 5), kernel=(4, 3), stride=(1, 1), padding=(2, 1)),
+        name="side_by_side",
+        batch=3,
+    ),
+    Case(
+        "average_pool2d",
+        images(2, (5, 6), kernel=(4, 5), stride=(1, 2), padding=(2, 1)),
+        name="by_two",
         batch=3,
     ),
     Case("global_average_pool", images(2, (3, 5)), batch=3),

@@ -2,7 +2,7 @@
 
 Exponentials and hyperbolic tangents are left to NumPy, which computes many at once; what stands
 before and after them becomes a pass each. (Where nothing does, as in tanh's forward pass, there is
-no twin.) Softplus is left to NumPy altogether.
+no twin.) Softplus's logarithm is NumPy's too.
 """
 
 import numpy as np
@@ -10,7 +10,13 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.kernels import require
 from handgrad.kernels.jit import compiled, dense
-from handgrad.ops.activations import LeakyReluSaved, ReluSaved, SigmoidSaved, TanhSaved
+from handgrad.ops.activations import (
+    LeakyReluSaved,
+    ReluSaved,
+    SigmoidSaved,
+    SoftplusSaved,
+    TanhSaved,
+)
 
 
 @compiled
@@ -87,6 +93,22 @@ def sigmoid_dx(dy: Array, y: Array, dx: Array) -> None:
 
 
 @compiled
+def add_positive(x: Array, y: Array) -> None:
+    """y ← max(x, 0) + y. NaN stays NaN."""
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        y[i] += zero if x[i] < zero else x[i]
+
+
+@compiled
+def softplus_dx(dy: Array, x: Array, dx: Array) -> None:
+    """`ops.softplus_backward`, entry by entry; dx holds exp(−|x|)."""
+    one = x.dtype.type(1)
+    for i in range(x.size):
+        dx[i] = dy[i] * ((one if x[i] > 0 else dx[i]) / (one + dx[i]))
+
+
+@compiled
 def tanh_dx(dy: Array, y: Array, dx: Array) -> None:
     """`ops.tanh_backward`, entry by entry."""
     one = dy.dtype.type(1)
@@ -111,13 +133,25 @@ def leaky_relu_backward(dy: Array, saved: LeakyReluSaved) -> tuple[Array]:
     return (dx,)
 
 
+def decayed(entries: Array) -> Array:
+    """exp(−|x|) of every entry of a dense array."""
+    y = np.empty(entries.shape, entries.dtype)
+    below_zero(entries.ravel(), y.ravel())
+    return np.exp(y, out=y)
+
+
 def sigmoid_of(x: Array) -> Array:
     """The sigmoid of every entry."""
-    entries, y = dense(x), np.empty(x.shape, x.dtype)
-    below_zero(entries.ravel(), y.ravel())
-    np.exp(y, out=y)
+    entries = dense(x)
+    y = decayed(entries)
     sigmoid_entries(entries.ravel(), y.ravel())
     return y
+
+
+def softness(entries: Array) -> Array:
+    """log(1 + exp(−|x|)) of every entry of a dense array."""
+    y = decayed(entries)
+    return np.log1p(y, out=y)
 
 
 def sigmoid_forward(x: Array) -> tuple[Array, SigmoidSaved]:
@@ -131,6 +165,23 @@ def sigmoid_backward(dy: Array, saved: SigmoidSaved) -> tuple[Array]:
     require(dy.shape == saved.y.shape)
     dx = np.empty(dy.shape, dy.dtype)
     sigmoid_dx(dense(dy).ravel(), dense(saved.y).ravel(), dx.ravel())
+    return (dx,)
+
+
+def softplus_forward(x: Array) -> tuple[Array, SoftplusSaved]:
+    """The twin of `ops.softplus_forward`."""
+    entries = dense(x)
+    y = softness(entries)
+    add_positive(entries.ravel(), y.ravel())
+    return y, SoftplusSaved(x)
+
+
+def softplus_backward(dy: Array, saved: SoftplusSaved) -> tuple[Array]:
+    """The twin of `ops.softplus_backward`."""
+    require(dy.shape == saved.x.shape)
+    entries = dense(saved.x)
+    dx = decayed(entries)
+    softplus_dx(dense(dy).ravel(), entries.ravel(), dx.ravel())
     return (dx,)
 
 

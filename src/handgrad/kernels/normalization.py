@@ -24,6 +24,7 @@ from handgrad.ops.normalization import (
     BatchNormInferenceSaved,
     BatchNormSaved,
     LayerNormSaved,
+    beside_channels,
     entries_per_channel,
 )
 
@@ -204,6 +205,18 @@ def batch_norm_backward(dy: Array, saved: BatchNormSaved) -> tuple[Array, Array,
     gradient = columns_dx if dy.ndim == 2 else planes_dx
     gradient(values, x_hat, slope, dbias / m, dweight / m, dx)
     return dx.reshape(dy.shape), dweight, dbias
+
+
+def batch_norm_inference_backward(
+    dy: Array, saved: BatchNormInferenceSaved
+) -> tuple[Array, Array, Array]:
+    """The twin of `ops.batch_norm_inference_backward`."""
+    require(dy.shape == saved.x_hat.shape)
+    check_channels(dy, saved.weight, saved.inv_std)
+    dbias, dweight = np.empty(dy.shape[1], dy.dtype), np.empty(dy.shape[1], dy.dtype)
+    sums = columns_sums if dy.ndim == 2 else planes_sums
+    sums(by_channel(dy), by_channel(saved.x_hat), dbias, dweight)
+    return beside_channels(saved.weight * saved.inv_std, dy) * dy, dweight, dbias
 
 
 @compiled

@@ -49,6 +49,7 @@ class Dropout(Layer):
         return self.rng.random((rows, *self.input_shape), np.float32) >= self.rate
 
     def backward(self, dy: Array, saved: DropoutSaved | None) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, None if saved is None else saved.mask.shape)
         if saved is None:
             return dy.copy(), {}
         (dx,) = ops.dropout_backward(dy, saved)

@@ -1,8 +1,5 @@
 """How many threads may work, who may say so, and what BLAS is told."""
 
-import os
-import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import Callable
@@ -12,6 +9,7 @@ import pytest
 
 from handgrad import threads
 from handgrad.checks import InvalidValueError
+from processes import run
 
 # -- who says how many --------------------------------------------------------------------------
 
@@ -184,13 +182,6 @@ def test_numbas_variable_alone_is_enough_for_a_whole_training() -> None:
         trainer = Trainer(Network([Affine(2)], 3), SoftmaxCrossEntropy(), SGD(0.1))
         trainer.fit(np.zeros((4, 3)), np.arange(4) % 2, epochs=1, callbacks=[Say()])
     """
-    names = (threads.VARIABLE, *threads.OTHERS, threads.BLAS_VARIABLE)
-    environment = {key: value for key, value in os.environ.items() if key not in names}
-    came = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        env=environment | {"NUMBA_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert came.stdout.split() == ["training", "1", "1"]
+    nothing = dict.fromkeys((threads.VARIABLE, *threads.OTHERS, threads.BLAS_VARIABLE), "")
+    came = run(textwrap.dedent(program), **nothing | {"NUMBA_NUM_THREADS": "1"})
+    assert came.split() == ["training", "1", "1"]

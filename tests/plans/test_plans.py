@@ -1,11 +1,6 @@
 """A plan computes what the layers compute, one by one: loss, outputs, every gradient, state."""
 
-import os
-import platform
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +40,7 @@ from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.affine import ROWS
 from handgrad.plans.choice import NEAR, images_at_once
 from handgrad.plans.plain import LayerStage
+from processes import needs_x86, run
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
@@ -444,14 +440,6 @@ for name, checks in IMAGES.items():
 """
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="another processor")
+@needs_x86
 def test_machines_with_half_as_wide_registers() -> None:
-    variables = {"NUMBA_CPU_NAME": "haswell", "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", AVX2],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run(AVX2, NUMBA_CPU_NAME="haswell")

@@ -10,6 +10,10 @@ import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+from handgrad.network import Network
+from handgrad.plans.workers import Workers
 
 KEPT = 3  # measurements of each, of which the shortest counts: noise only ever adds
 TRIED = 2  # measurements of each before one is chosen; the first loads the code
@@ -44,3 +48,13 @@ class Pace:
         started = time.perf_counter()
         yield together
         self.seconds[together].append((time.perf_counter() - started) / max(steps, 1))
+
+
+_known: WeakKeyDictionary[Network, dict[tuple[int, int, int], Pace]] = WeakKeyDictionary()
+
+
+def pace_of(network: Network, count: int, workers: Workers) -> Pace:
+    """What is known about steps of so many rows: another plan for them need not try again."""
+    same = (count, workers.count, workers.at_once)
+    together = 1 < workers.count <= workers.at_once
+    return _known.setdefault(network, {}).setdefault(same, Pace(together=together))

@@ -17,12 +17,17 @@ needs_x86 = pytest.mark.skipif(
 )
 
 
+def environment() -> dict[str, str]:
+    """This process's variables, with the places of the package and the tests."""
+    path = os.pathsep.join([*PLACES, *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path}
+
+
 def run(code: str, **variables: str) -> str:
     """What a fresh process prints; it must end well."""
-    path = os.pathsep.join([*PLACES, *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path, **variables},
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
         check=False,

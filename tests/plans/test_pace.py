@@ -69,6 +69,18 @@ def test_a_slow_spell_is_noticed(clock: Clock) -> None:
     assert choices(own, clock, 50, 2, 10) == [True] * pace.KEPT + [False] * 7
 
 
+def test_short_runs_promise_nothing(clock: Clock) -> None:
+    """Two workers are fast until the other program gets its turn, and then very slow."""
+    own, came = Pace(together=True), list[bool]()
+    for run in range(3 * pace.AGAIN):
+        steps = 3 if run % 2 else 10
+        with own.measured(steps) as chosen:
+            came.append(chosen)
+            clock.now += steps * ((5 if steps == 10 else 0.5) if chosen else 1)
+    assert came[8:].count(True) == 1  # the trial, in a long run
+    assert came[2 * (pace.AGAIN - 1)]
+
+
 def test_without_a_choice_there_is_none(clock: Clock) -> None:
     assert choices(Pace(together=False), clock, 1, 1, 100) == [False] * 100
 

@@ -29,7 +29,7 @@ class Pace:
 
     def __init__(self, *, together: bool) -> None:
         self.choice = together
-        self.runs = 0
+        self.runs = self.longest = 0
         self.seconds = {way: deque[float](maxlen=KEPT) for way in (True, False)}
 
     def faster(self) -> bool:
@@ -41,13 +41,19 @@ class Pace:
 
     @contextmanager
     def measured(self, steps: int) -> Generator[bool]:
-        """Say whether to work together in this run of so many steps, and take its time."""
-        again = self.runs % AGAIN == AGAIN - 1
+        """Say whether to work together in this run of so many steps, and take its time.
+
+        A run that is much shorter than others (the last steps of an epoch) is no measurement: it
+        may well end before another program gets its turn, and would promise too much.
+        """
+        counts = 2 * steps >= self.longest
+        again = counts and self.runs % AGAIN == AGAIN - 1
         together = self.choice and self.faster() != again
-        self.runs += 1
         started = time.perf_counter()
         yield together
-        self.seconds[together].append((time.perf_counter() - started) / max(steps, 1))
+        if counts:
+            self.runs, self.longest = self.runs + 1, max(self.longest, steps)
+            self.seconds[together].append((time.perf_counter() - started) / max(steps, 1))
 
 
 _known: WeakKeyDictionary[Network, dict[tuple[int, int, int], Pace]] = WeakKeyDictionary()

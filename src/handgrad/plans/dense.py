@@ -28,11 +28,11 @@ from handgrad.plans.pace import pace_of
 from handgrad.plans.workers import Workers, let_others_run
 from handgrad.threads import allowed, deterministic, thread_count
 
-# Operations that are worth a second worker, and each one after it: 0.1 ms of one.
+# Operations that are worth a second worker, and each one after it.
 ALONE = 20_000_000
 POLITE = 100  # times that a worker asks again at a meeting before it sleeps: steps are short
 PARTS = 4  # at most, of every sum, where results must not depend on the number of threads
-AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
+AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some
 MOST = 1000  # steps between them
 ROOM = 1_000_000  # bytes of masks and outputs that are there at once, but for a single step's
 

@@ -1,9 +1,9 @@
 """Whether threads that meet often are faster than one of them alone, on this machine and now.
 
-Two threads that meet every ten microseconds halve the time, if each has a processor core to
-itself. Where another program has one of the cores, each meeting waits for its turn there, and the
-two are several times slower than one alone. No rule knows beforehand; so both are tried, and the
-faster one goes on until the next trial. It is for work whose results are the same bits either way.
+Two threads that meet again and again save time, if each has a processor core to itself. Where
+another program has one of the cores, each meeting waits for its turn there, and the two can be
+slower than one alone. No rule knows beforehand; so both are tried, and the faster one goes on until
+the next trial. It is for work whose results are the same bits either way.
 """
 
 import time

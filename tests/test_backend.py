@@ -266,9 +266,7 @@ def test_active_says_which_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_numba_is_described() -> None:
     numba = pytest.importorskip("numba")
-    numba.set_num_threads(1)
-    assert kernels.describe() == f"Numba {numba.__version__}, 1 thread"
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    assert kernels.describe() == f"Numba {numba.__version__}"  # whose own threads do nothing here
 
 
 # -- when Numba, or a kernel, does not work -----------------------------------------------------

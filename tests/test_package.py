@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("PIL", "matplotlib", "numba", "rich", "safetensors", "typer")
-ROUNDS = 7
+ROUNDS = 15
 
 
 def run(code: str, *, folder: Path, cache: Path | None = None) -> str:

@@ -2,8 +2,9 @@
 
 What is asked for in a program (`threads=`) goes before HANDGRAD_THREADS, that before
 OMP_NUM_THREADS and NUMBA_NUM_THREADS; otherwise there are as many threads as processor cores that
-this process may use. What is asked for holds for BLAS too, as long as a training or a prediction
-lasts: two sets of threads that each believe to own all cores slow each other down.
+this process may use. The number holds for BLAS too, as long as a training or a prediction lasts:
+two sets of threads that each believe to own all cores slow each other down. OPENBLAS_NUM_THREADS
+is about BLAS alone: it never gets more.
 
 BLAS has one number of threads for the whole process. Its own libraries differ; OpenBLAS, which
 NumPy's wheels bring, is asked directly.
@@ -22,6 +23,7 @@ from handgrad.checks import InvalidValueError, check_count
 
 VARIABLE = "HANDGRAD_THREADS"
 OTHERS = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+BLAS_VARIABLE = "OPENBLAS_NUM_THREADS"
 # How OpenBLAS calls its functions, in NumPy's wheels and elsewhere.
 NAMES = (
     *("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads"),
@@ -56,6 +58,15 @@ def allowed() -> int:
     Raises:
         InvalidValueError: HANDGRAD_THREADS is no number above 0.
     """
+    return asked_for() or cores()
+
+
+def asked_for() -> int | None:
+    """The number of threads that somebody asked for, in the program or the environment.
+
+    Raises:
+        InvalidValueError: HANDGRAD_THREADS is no number above 0.
+    """
     if _asked.count is not None:
         return _asked.count
     text = os.environ.get(VARIABLE, "")
@@ -63,10 +74,18 @@ def allowed() -> int:
         if not text.isdecimal() or int(text) < 1:
             raise InvalidValueError(f"{VARIABLE} must be a whole number above 0, but is {text!r}.")
         return int(text)
-    for name in OTHERS:
-        first = os.environ.get(name, "").partition(",")[0]  # "4,2": nested levels
-        if first.isdecimal() and int(first) > 0:
-            return int(first)
+    said = (in_environment(name) for name in OTHERS)
+    return next((count for count in said if count is not None), None)
+
+
+def in_environment(name: str) -> int | None:
+    """The number of threads that a variable of other libraries asks for, if it does."""
+    first = os.environ.get(name, "").partition(",")[0]  # "4,2": nested levels
+    return int(first) if first.isdecimal() and int(first) > 0 else None
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -84,21 +103,17 @@ def limited(count: int | None = None, *, deterministic: bool = False) -> Generat
     With `deterministic`, BLAS has one thread, and plans add up in an order of their own, so that
     results do not depend on the number of threads.
     """
-    before = vars(_asked).copy()
-    chosen = count is not None or bool(os.environ.get(VARIABLE))
+    before, outer = vars(_asked).copy(), blas_limits.own()
     if count is not None:
         _asked.count = count
     _asked.deterministic = deterministic
-    blas = blas_threads() if chosen or deterministic else None
     try:
-        if blas is not None:
-            set_blas_threads(thread_count())
+        blas_limits.keep_to(blas_count())
         yield
     finally:
         vars(_asked).clear()
         vars(_asked).update(before)
-        if blas is not None:
-            set_blas_threads(blas)
+        blas_limits.keep_to(outer)
 
 
 def check_threads(count: int | None, *, who: str) -> None:
@@ -138,6 +153,72 @@ def move_away(taken: Container[int]) -> None:
         if free:
             os.sched_setaffinity(0, {min(free)})
             os.sched_setaffinity(0, usable)
+
+
+def blas_count() -> int | None:
+    """How many threads BLAS should have for what the calling thread computes; None: as it likes.
+
+    Who asked handgrad for a number gets it. Variables for everybody only take threads away: whoever
+    gave BLAS fewer knew why.
+    """
+    wanted = 1 if _asked.deterministic else asked_for()
+    if wanted is None:
+        return None
+    if _asked.count is None and not os.environ.get(VARIABLE):
+        wanted = min(wanted, blas_limits.first or wanted)
+    return min(wanted, in_environment(BLAS_VARIABLE) or wanted)
+
+
+class BlasLimits:
+    """BLAS has one number of threads, and several threads may compute, each with its own wish.
+
+    The smallest holds, until all are done: who wants sums in a fixed order wants one thread, and
+    for the others one too few is only slower.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.wishes: dict[int, int] = {}  # by the thread that computes
+        self._first: int | None = None
+
+    @property
+    def first(self) -> int | None:
+        """How many threads BLAS has when nobody wishes for anything; None if it does not tell."""
+        return self._first if self.wishes else blas_threads()
+
+    def own(self) -> int | None:
+        """What the calling thread wished for, if it did."""
+        return self.wishes.get(threading.get_ident())
+
+    def keep_to(self, count: int | None) -> None:
+        """Take the calling thread's wish, or, with None, forget it."""
+        if count == self.own():
+            return
+        with self.lock:
+            self._first = self.first
+            if count is None:
+                self.wishes.pop(threading.get_ident(), None)
+            else:
+                self.wishes[threading.get_ident()] = count
+            self._tell()
+
+    def _tell(self) -> None:
+        now = min(self.wishes.values(), default=self._first)
+        if now is not None and self._first is not None:
+            set_blas_threads(now)
+
+    def forked(self) -> None:
+        """Forget the threads that a new process does not have."""
+        self.lock, own = threading.Lock(), self.own()
+        others = len(self.wishes) > (own is not None)
+        self.wishes = {} if own is None else {threading.get_ident(): own}
+        if others:
+            self._tell()
+
+
+blas_limits = BlasLimits()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=blas_limits.forked)
 
 
 def blas_threads() -> int | None:

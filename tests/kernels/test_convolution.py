@@ -2,11 +2,6 @@
 
 import hashlib
 import itertools
-import os
-import platform
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +12,7 @@ pytest.importorskip("numba")
 from handgrad import kernels, ops
 from handgrad.kernels import Unsuitable, blocks
 from handgrad.ops.windows import Pair, Placement
+from processes import needs_x86, run
 from twins import check_same
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -145,21 +141,6 @@ def digest() -> str:
     return hashlib.sha256(b"".join(array.tobytes() for array in results)).hexdigest()
 
 
-def run(code: str, **variables: str) -> str:
-    """What a fresh process prints."""
-    folder = Path(__file__).parents[1]
-    path = os.pathsep.join([str(folder), str(folder.parent / "src")])
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 DIGEST = """
 from handgrad.kernels import blocks
 from kernels.test_convolution import digest
@@ -187,6 +168,6 @@ for dtype in ("float32", "float64"):
 """
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="another processor")
+@needs_x86
 def test_machines_with_half_as_wide_registers() -> None:
     run(AVX2, NUMBA_CPU_NAME="haswell")

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +25,7 @@ from handgrad.kernels.dense import HEIGHT, share
 from handgrad.plans import DensePlan, Workers
 from handgrad.plans.buffers import aligned_zeros
 from handgrad.plans.dense_kinds import chain
+from processes import needs_x86, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,20 +102,6 @@ for name in ("norms", "relus", "wide", "dropouts"):
 """
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="another processor")
+@needs_x86
 def test_machines_with_half_as_wide_registers() -> None:
-    variables = {"NUMBA_CPU_NAME": "haswell", "PYTHONPATH": python_path()}
-    done = subprocess.run(
-        [sys.executable, "-c", AVX2],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def python_path() -> str:
-    """Where tests are found, before what is there already."""
-    here = str(Path(__file__).parents[1])
-    return os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    run(AVX2, NUMBA_CPU_NAME="haswell")

@@ -1,12 +1,7 @@
 """A plan computes what the layers compute, one by one: loss, outputs, every gradient, state."""
 
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +50,7 @@ from handgrad.plans.choice import NEAR, WAIT, WAITS, images_at_once, workers_for
 from handgrad.plans.plain import LayerStage
 from handgrad.plans.rows import BY_EXAMPLE
 from handgrad.threads import limited
+from processes import needs_x86, run
 
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 
@@ -551,14 +547,6 @@ for name, checks in IMAGES.items():
 """
 
 
-@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="another processor")
+@needs_x86
 def test_machines_with_half_as_wide_registers() -> None:
-    variables = {"NUMBA_CPU_NAME": "haswell", "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", AVX2],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    run(AVX2, NUMBA_CPU_NAME="haswell")

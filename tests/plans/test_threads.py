@@ -17,7 +17,6 @@ from handgrad import (
     Adam,
     Affine,
     BatchNorm,
-    Callback,
     Conv2d,
     Flatten,
     LayerNorm,
@@ -28,7 +27,6 @@ from handgrad import (
     Trainer,
     backend,
     models,
-    threads,
     use,
 )
 from handgrad.checks import DtypeError, InvalidValueError
@@ -43,95 +41,7 @@ def images(rows: int = ROWS) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (rows, 1, 28, 28), dtype=np.uint8)
 
 
-# -- who says how many --------------------------------------------------------------------------
-
-
-def test_what_is_asked_for_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (threads.VARIABLE, *threads.OTHERS):
-        monkeypatch.delenv(name, raising=False)
-    cores = threads.thread_count()
-    assert cores >= 1
-    monkeypatch.setenv("NUMBA_NUM_THREADS", "7")
-    assert threads.thread_count() == 7
-    monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
-    assert threads.thread_count() == 7
-    monkeypatch.setenv("OMP_NUM_THREADS", "6,2")
-    assert threads.thread_count() == 6
-    monkeypatch.setenv("HANDGRAD_THREADS", "5")
-    assert threads.thread_count() == 5
-    with threads.limited(4):
-        assert threads.thread_count() == 4
-        with threads.limited(3, deterministic=True):
-            assert (threads.thread_count(), threads.allowed()) == (1, 3)
-            assert threads.deterministic()
-        assert threads.thread_count() == 4
-        assert not threads.deterministic()
-    assert threads.thread_count() == 5
-    monkeypatch.setenv("HANDGRAD_THREADS", "many")
-    with pytest.raises(InvalidValueError, match="HANDGRAD_THREADS must be a whole number above 0"):
-        threads.thread_count()
-
-
-def test_a_limit_is_the_threads_own_that_asked() -> None:
-    seen: list[int] = []
-    with threads.limited(1000):
-        other = threading.Thread(target=lambda: seen.append(threads.thread_count()))
-        other.start()
-        other.join()
-    assert seen
-    assert seen != [1000]
-
-
-def test_blas_keeps_to_the_limit_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = {"threads": 2}
-    functions: dict[str, Callable[..., Any]] = {
-        "get": lambda: now["threads"],
-        "set": lambda count: now.update(threads=count),
-    }
-    monkeypatch.setattr(threads, "blas_function", functions.get)
-    monkeypatch.delenv("HANDGRAD_THREADS", raising=False)
-    with threads.limited(3):
-        assert now["threads"] == 3
-        with threads.limited(3, deterministic=True):
-            assert now["threads"] == 1
-        assert now["threads"] == 3
-    assert now["threads"] == 2
-    with threads.limited():
-        assert now["threads"] == 2
-    monkeypatch.setenv("HANDGRAD_THREADS", "4")
-    with threads.limited():
-        assert now["threads"] == 4
-    with pytest.raises(KeyError), threads.limited(5):
-        raise KeyError
-    assert now["threads"] == 2
-
-
-def test_a_blas_that_cannot_be_told_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "blas_function", lambda _: None)
-    assert threads.blas_threads() is None
-    with threads.limited(2, deterministic=True):
-        assert threads.deterministic()
-
-
-def test_numpys_own_blas_can_be_told() -> None:
-    before = threads.blas_threads()
-    if before is None:
-        pytest.skip("not OpenBLAS")
-    with threads.limited(1):
-        assert threads.blas_threads() == 1
-    assert threads.blas_threads() == before
-
-
-class CountWorkers(Callback):
-    """The threads of plans, while training."""
-
-    def on_start(self, trainer: Trainer) -> None:
-        self.seen: set[int] = set()
-
-    def on_step(self, trainer: Trainer) -> None:
-        names = [thread for thread in threading.enumerate() if thread.name == "handgrad"]
-        self.seen.add(threads.allowed())
-        self.count = len(names)
+# -- who is told --------------------------------------------------------------------------------
 
 
 def test_a_trainer_and_predict_keep_to_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,8 +102,7 @@ def installed() -> bool:
 
 
 def describe() -> str:
-    """Numba's version, and how many threads it may use."""
+    """Who compiles: Numba, and its version."""
     import numba
 
-    threads = int(numba.get_num_threads())
-    return f"Numba {numba.__version__}, {threads} thread{'' if threads == 1 else 's'}"
+    return f"Numba {numba.__version__}"

@@ -2,7 +2,7 @@
 
 One flat array holds the images inside a border of zeros, their patches, the filters' sums, the
 weights, and room for the gradients; every part begins on a cache line, because a register that
-reaches across two lines takes twice as long to load. Parts are longer than what belongs to them by
+reaches across two lines takes two loads. Parts are longer than what belongs to them by
 as much as tiles and registers may reach too far.
 
 A padded row lies by phases: for a stride of 2 its columns 0, 2, 4 …, then 1, 3, 5 …. What one pixel

@@ -3,11 +3,11 @@
 # (Numba's and llvmlite's compiler interfaces have no types.)
 """A meeting of threads inside compiled code: all wait until the last has come.
 
-Phases of a small step take some ten microseconds, less than the operating system needs to wake a
-thread. So threads that will meet again at once do not sleep: each counts its own arrivals in a
-number that the others read, until all have counted as far. `publish` and `observe` are what this
-needs of the processor: what a thread wrote before it published is seen by whoever observed the
-number (release and acquire). Each number lies on a cache line of its own.
+Phases of a small step take less time than the operating system needs to wake a thread. So threads
+that will meet again at once do not sleep: each counts its own arrivals in a number that the others
+read, until all have counted as far. `publish` and `observe` are what this needs of the processor:
+what a thread wrote before it published is seen by whoever observed the number (release and
+acquire). Each number lies on a cache line of its own.
 
 Nobody waits for ever: after `PATIENCE` looks `arrived` says no, and the caller lets others have
 the processor, in Python, before it asks again.
@@ -24,7 +24,7 @@ from handgrad.kernels.jit import compiled
 
 intrinsic: Any = numba_intrinsic
 LINE = 8  # int64 numbers of a cache line
-PATIENCE = 200_000  # looks before others may have the processor: some 25 µs to 0.1 ms
+PATIENCE = 200_000  # looks before others may have the processor
 
 
 @intrinsic

@@ -10,7 +10,7 @@ arithmetic throughout. `sgd_step` has no twin: it makes two passes only, and for
 a network NumPy's call is the cheaper one.
 
 Moving means that fell below the smallest normal number are set to 0. They can no longer move a
-parameter, but processors need a hundred times as long for arithmetic with such numbers, and all
+parameter, but processors need far longer for arithmetic with such numbers, and all
 slots of a unit that died get there.
 """
 

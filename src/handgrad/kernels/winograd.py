@@ -191,7 +191,7 @@ def plane_products(width: int, vectors: int) -> Any:
 
 
 # The tiles of the products: their sums fit into the registers, with some to spare for addresses
-# (12 × 2, which fits, runs at half the speed of 8 × 2).
+# (12 × 2, which fits, is slower than 8 × 2).
 WIDE, NARROW = ((8, 2), (14, 1)) if REGISTERS == 32 else ((5, 2), (8, 1))
 wide_products, narrow_products = plane_products(*WIDE), plane_products(*NARROW)
 

@@ -43,6 +43,7 @@ class Identity(Activation):
         return ops.identity_forward(x)
 
     def backward(self, dy: Array, saved: IdentitySaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy)
         (dx,) = ops.identity_backward(dy, saved)
         return dx, {}
 
@@ -75,6 +76,7 @@ class Relu(Activation):
         return ops.relu_forward(x)
 
     def backward(self, dy: Array, saved: ReluSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.positive.shape)
         (dx,) = ops.relu_backward(dy, saved)
         return dx, {}
 
@@ -98,6 +100,7 @@ class LeakyRelu(Activation):
         return ops.leaky_relu_forward(x, slope=self.slope)
 
     def backward(self, dy: Array, saved: LeakyReluSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.positive.shape)
         (dx,) = ops.leaky_relu_backward(dy, saved)
         return dx, {}
 
@@ -111,6 +114,7 @@ class Sigmoid(Activation):
         return ops.sigmoid_forward(x)
 
     def backward(self, dy: Array, saved: SigmoidSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.y.shape)
         (dx,) = ops.sigmoid_backward(dy, saved)
         return dx, {}
 
@@ -124,6 +128,7 @@ class Softplus(Activation):
         return ops.softplus_forward(x)
 
     def backward(self, dy: Array, saved: SoftplusSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x.shape)
         (dx,) = ops.softplus_backward(dy, saved)
         return dx, {}
 
@@ -137,5 +142,6 @@ class Tanh(Activation):
         return ops.tanh_forward(x)
 
     def backward(self, dy: Array, saved: TanhSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.y.shape)
         (dx,) = ops.tanh_backward(dy, saved)
         return dx, {}

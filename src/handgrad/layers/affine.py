@@ -54,6 +54,7 @@ class Affine(Layer):
         return ops.affine_forward(x, weight, bias)
 
     def backward(self, dy: Array, saved: AffineSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x.shape)
         dx, dweight, dbias = ops.affine_backward(dy, saved)
         grads = {"weight": dweight}
         if self.bias:

@@ -169,6 +169,20 @@ class Layer:
             )
         check_shape(x, ("N", *self.input_shape), who=self.title, which="x", cure=cure)
 
+    def check_gradient(self, dy: Array, batch: Sequence[int] | None = None) -> None:
+        """Refuse a gradient that is not of the output's shape: NumPy might repeat a row of it.
+
+        Args:
+            dy: the gradient that `backward` was given.
+            batch: a shape whose first size is the number of examples, where `saved` has one.
+        """
+        came = np.shape(dy)
+        rows = tuple((came if batch is None else batch)[:1])
+        if self.built and came != rows + self.output_shape:
+            wanted = (*(("N",) if batch is None else rows), *self.output_shape)
+            cure = "Give the gradient of the output that forward returned with this saved."
+            check_shape(dy, wanted, who=self.title, which="dy", cure=cure)
+
     def check_axes(self, input_shape: Shape, axes: Sequence[str], *, cure: str = "") -> None:
         """Refuse, at build time, an input with another number of axes than `axes` names."""
         if len(input_shape) != len(axes):

@@ -135,6 +135,7 @@ class Sequential(Container):
     def backward(
         self, dy: Array, saved: SequentialSaved, *, observe: Observer | None = None
     ) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, (saved.rows,))
         grads: dict[str, Array] = {}
         for child, child_saved in zip(reversed(self.children), reversed(saved.layers), strict=True):
             dy, child_grads = run_backward(child, dy, child_saved, observe=observe)
@@ -198,6 +199,7 @@ class Residual(Container):
     def backward(
         self, dy: Array, saved: ResidualSaved, *, observe: Observer | None = None
     ) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, (saved.body.rows,))
         grads: dict[str, Array] = {}
         dx, body_grads = run_backward(self.children[0], dy, saved.body, observe=observe)
         add_grads(grads, body_grads, prefix=self.children[0].name)

@@ -105,6 +105,7 @@ class Conv2d(WindowLayer):
         )
 
     def backward(self, dy: Array, saved: Conv2dSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x.shape)
         dx, dweight, dbias = ops.conv2d_backward(dy, saved)
         grads = {"weight": dweight}
         if self.bias:

@@ -45,10 +45,11 @@ class Dropout(Layer):
                 f"{self.title}: there is no generator to draw from, because the layer belongs to "
                 "no network. Put it into a Network first."
             )
-        # 32 bits a draw take half the time of 64, and round the rate by less than 1e-7.
+        # 32 bits a draw take less time than 64, and round the rate by less than 1e-7.
         return self.rng.random((rows, *self.input_shape), np.float32) >= self.rate
 
     def backward(self, dy: Array, saved: DropoutSaved | None) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, None if saved is None else saved.mask.shape)
         if saved is None:
             return dy.copy(), {}
         (dx,) = ops.dropout_backward(dy, saved)

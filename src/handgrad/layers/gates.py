@@ -15,6 +15,7 @@ class Gelu(Activation):
         return ops.gelu_forward(x)
 
     def backward(self, dy: Array, saved: GeluSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x.shape)
         (dx,) = ops.gelu_backward(dy, saved)
         return dx, {}
 
@@ -28,5 +29,6 @@ class Silu(Activation):
         return ops.silu_forward(x)
 
     def backward(self, dy: Array, saved: SiluSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x.shape)
         (dx,) = ops.silu_backward(dy, saved)
         return dx, {}

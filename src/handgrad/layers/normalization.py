@@ -62,6 +62,7 @@ class BatchNorm(Layer):
     def backward(
         self, dy: Array, saved: BatchNormSaved | BatchNormInferenceSaved
     ) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x_hat.shape)
         if isinstance(saved, BatchNormSaved):
             dx, dweight, dbias = ops.batch_norm_backward(dy, saved)
         else:
@@ -114,6 +115,7 @@ class LayerNorm(Layer):
         return ops.layer_norm_forward(x, self.params["weight"], self.params["bias"], eps=self.eps)
 
     def backward(self, dy: Array, saved: LayerNormSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.x_hat.shape)
         dx, dweight, dbias = ops.layer_norm_backward(dy, saved)
         return dx, {"weight": dweight, "bias": dbias}
 

@@ -74,6 +74,7 @@ class MaxPool2d(Pool2d):
         )
 
     def backward(self, dy: Array, saved: MaxPool2dSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.winner.shape)
         (dx,) = ops.max_pool2d_backward(dy, saved)
         return dx, {}
 
@@ -117,6 +118,7 @@ class AveragePool2d(Pool2d):
         )
 
     def backward(self, dy: Array, saved: AveragePool2dSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.input_shape)
         (dx,) = ops.average_pool2d_backward(dy, saved)
         return dx, {}
 
@@ -133,6 +135,7 @@ class GlobalAveragePool(ImageLayer):
         return ops.global_average_pool_forward(x)
 
     def backward(self, dy: Array, saved: GlobalAveragePoolSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.input_shape)
         (dx,) = ops.global_average_pool_backward(dy, saved)
         return dx, {}
 

@@ -54,6 +54,7 @@ class Rescale(Layer):
         return ops.rescale_forward(x, scale=self.scale, offset=self.offset)
 
     def backward(self, dy: Array, saved: RescaleSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy)
         (dx,) = ops.rescale_backward(dy, saved)
         return dx, {}
 
@@ -137,6 +138,7 @@ class Standardize(Layer):
         return ops.standardize_forward(x, mean=mean, std=std)
 
     def backward(self, dy: Array, saved: StandardizeSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy)
         (dx,) = ops.standardize_backward(dy, saved)
         return dx, {}
 

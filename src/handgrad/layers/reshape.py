@@ -22,5 +22,6 @@ class Flatten(Layer):
         return ops.flatten_forward(x)
 
     def backward(self, dy: Array, saved: FlattenSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.shape)
         (dx,) = ops.flatten_backward(dy, saved)
         return dx, {}

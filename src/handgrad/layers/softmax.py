@@ -29,6 +29,7 @@ class Softmax(RowActivation):
         return ops.softmax_forward(x)
 
     def backward(self, dy: Array, saved: SoftmaxSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.probs.shape)
         (dx,) = ops.softmax_backward(dy, saved)
         return dx, {}
 
@@ -46,5 +47,6 @@ class LogSoftmax(RowActivation):
         return ops.log_softmax_forward(x)
 
     def backward(self, dy: Array, saved: LogSoftmaxSaved) -> tuple[Array, dict[str, Array]]:
+        self.check_gradient(dy, saved.log_probs.shape)
         (dx,) = ops.log_softmax_backward(dy, saved)
         return dx, {}

@@ -33,7 +33,7 @@ def max_pool2d_forward(
     The windows' pixels (0, 0), (0, 1), … are visited in turn, each for all windows at once; a pixel
     takes the lead only if it is larger than all before it. The numbers k KW + l rise, so the last
     pixel to take the lead has the largest number of those that did. (np.where would say the same,
-    but takes four times as long on masks that look random.)
+    but is slower on masks that look random.)
 
     Riesenhuber and Poggio, "Hierarchical models of object recognition in cortex", Nature
     Neuroscience 2, 1999.
@@ -142,7 +142,7 @@ def average_pool2d_backward(
 def window_sums(
     x: Annotated[Array, "N C H W"], placement: Placement, *, fill: float = 0.0
 ) -> Annotated[Array, "N C OH OW"]:
-    """The sum of each window. Plane after plane is several times as fast as np.sum here."""
+    """The sum of each window. Plane after plane is faster than np.sum here."""
     planes = windows(x, placement, fill=fill)
     total = x.dtype.type(0)
     for offset in np.ndindex(placement.kernel):

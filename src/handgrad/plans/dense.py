@@ -25,14 +25,14 @@ from handgrad.plans.choice import own_passes
 from handgrad.plans.dense_dropout import Masks
 from handgrad.plans.dense_kinds import LOSSES, RULES, Examples, chain, rule_options
 from handgrad.plans.dense_layout import USES, Layout
-from handgrad.plans.pace import Pace
+from handgrad.plans.pace import pace_of
 from handgrad.plans.workers import Workers, let_others_run
 from handgrad.threads import allowed, deterministic, thread_count
 
-# Operations that are worth a second worker, and each one after it: 0.1 ms of one.
+# Operations that are worth a second worker, and each one after it.
 ALONE = 20_000_000
-POLITE = 100  # times that a worker asks again before it sleeps: steps are short
-AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some: some 10 ms
+POLITE = 100  # times that a worker asks again at a meeting before it sleeps: steps are short
+AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some
 MOST = 1000  # steps between them
 ROOM = 1_000_000  # bytes of masks and outputs that are there at once, but for a single step's
 
@@ -108,7 +108,7 @@ class DensePlan:
             for name, place in layout.params.items()
             for array in [network.params[name]]
         ]
-        self.pace = Pace(together=1 < workers.count <= workers.at_once)
+        self.pace = pace_of(network, count, workers)
         self.written: tuple[Any, ...] | None = None  # what the program depends on
 
     def _lay_out(self, layers: Sequence[tuple[str, Layer]], loss: Loss) -> None:
@@ -226,14 +226,15 @@ class DensePlan:
         failed: list[int] = []
 
         def work(first: int, last: int) -> None:
-            late = 0
+            late = meeting = 0
             try:
                 while not dense_step.run(
                     *((first, last), self.meet, self.program, self.numbers, self.flat),
                     *(data.sources, data.labels, self.scratch, order, self.count),
                     *(masks, rates, results, kept),
                 ):
-                    late += 1
+                    late = late + 1 if self.meet[first * LINE] == meeting else 1
+                    meeting = int(self.meet[first * LINE])
                     let_others_run(late, failed, polite=POLITE)
             except BaseException:
                 failed.append(first)

@@ -159,7 +159,7 @@ class Workers:
     def wait(self) -> None:
         """Called inside a task: wait until every worker has come here.
 
-        To wake a thread takes some 50 µs, so all watch for the others a while before they sleep.
+        To wake a thread takes long, so all watch for the others a while before they sleep.
         """
         if self.count > 1:
             crew, polite = self._here(), POLITE if self.at_once > 1 else 0

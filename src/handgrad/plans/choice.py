@@ -5,7 +5,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from handgrad.checks import Array
-from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, Identity, MaxPool2d, Relu
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.plans.affine import ROWS
@@ -20,7 +20,7 @@ SMALL = 500_000  # operations of a step below which buffers cost more than they 
 PARTS = 4  # of every sum, where results must not depend on the number of threads
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
 NEAR = 2_200_000  # bytes of activations: about a core's second cache, or two
-ALONE = (Affine, Conv2d, Flatten, MaxPool2d, Relu)  # layers whose stages do not wait
+ALONE = (Affine, Conv2d, Flatten, Identity, MaxPool2d, Relu)  # layers whose stages do not wait
 
 _predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
 _making = threading.Lock()
@@ -55,9 +55,13 @@ def images_at_once(network: Network, workers: Workers, *, training: bool) -> int
 
 
 def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
-    """A plan for training steps, or None where layer by layer is as good, or nothing can learn."""
+    """A plan for training steps, or None where layer by layer is as good, or nothing can learn.
+
+    Nor where a layer learns in two places: each stage writes gradients of its own.
+    """
     operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
-    if operations < SMALL or not network.params:
+    shared = any(layer.params and network.layers.count(layer) > 1 for layer in network.layers)
+    if operations < SMALL or not network.params or shared:
         return None
     workers, at_once = workers_for(network, operations), None
     if type(loss) in LOSSES:

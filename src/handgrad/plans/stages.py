@@ -125,6 +125,10 @@ class Stage:
         """What `load` copies, params and state, so that it must run again when they change."""
         return []
 
+    def folded_options(self) -> list[float]:
+        """Options that are part of what `load` copies, likewise."""
+        return []
+
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         """Compute y for the rows lo … hi − 1."""
         raise NotImplementedError

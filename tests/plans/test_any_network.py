@@ -4,7 +4,7 @@ Each was found by comparing random trainings both ways.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -262,7 +262,7 @@ def test_what_is_assigned_to_a_layer_s_array_is_copied() -> None:
     with pytest.raises(ShapeError, match=r"^Layer\.params: weight must have shape \(3, 4\), but "):
         affine.params["weight"] = np.ones((3, 3))
     with pytest.raises(DtypeError, match=r"^Layer\.params: weight must hold real numbers, but "):
-        affine.params.update(weight="new")
+        affine.params.update({"weight": cast("Any", "new")})
     affine.params["weight"] = own * 1j  # a complex step, and back
     affine.params["weight"] = own
     assert affine.params["weight"] is own

@@ -158,6 +158,14 @@ def test_a_trainer_and_predict_keep_to_their_threads(monkeypatch: pytest.MonkeyP
     assert set(made) == {(choice.PARTS, 2)}
 
 
+def test_no_more_workers_than_a_step_is_worth() -> None:
+    """Each has room for its own parts of sums: a million of them would take all memory."""
+    network, steps = models.convnet(), 40 * choice.WAIT
+    for asked, wanted in ((3, 3), (1_000_000, 40)):
+        with threads.limited(asked):
+            assert choice.workers_for(network, steps) == Workers(wanted)
+
+
 @pytest.mark.parametrize("wrong", [0, -1])
 def test_threads_are_counted_from_one(wrong: int) -> None:
     with pytest.raises(InvalidValueError, match=r"^Trainer: threads must be at least 1, but is"):

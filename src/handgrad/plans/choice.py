@@ -38,7 +38,9 @@ def workers_for(network: Network, operations: int) -> Workers:
     waits = 4 + sum(2 if type(layer) is BatchNorm else 4 for layer in waiting)
     if operations // 2 <= waits * WAIT:
         return Workers(1)
-    return Workers(PARTS, at_once=allowed()) if deterministic() else Workers(thread_count())
+    if deterministic():
+        return Workers(PARTS, at_once=allowed())
+    return Workers(min(thread_count(), operations // max(WAIT, 1)))  # each has room of its own
 
 
 def images_at_once(network: Network, workers: Workers, *, training: bool) -> int:

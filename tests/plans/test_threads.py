@@ -33,6 +33,7 @@ from handgrad.checks import DtypeError, InvalidValueError
 from handgrad.kernels.events import SO_FAR
 from handgrad.plans import Workers, choice, workers
 from handgrad.plans import dense as dense_plans
+from handgrad.threads import limited
 
 ROWS = 96
 
@@ -67,6 +68,14 @@ def test_a_trainer_and_predict_keep_to_their_threads(monkeypatch: pytest.MonkeyP
         images(), np.arange(ROWS) % 10, epochs=1, batch_size=48
     )
     assert set(made) == {(choice.PARTS, 2)}
+
+
+def test_no_more_workers_than_a_step_is_worth() -> None:
+    """Each has room for its own parts of sums: a million of them would take all memory."""
+    network, steps = models.convnet(), 40 * choice.WAIT
+    for asked, wanted in ((3, 3), (1_000_000, 40)):
+        with limited(asked):
+            assert choice.workers_for(network, steps, training=True) == Workers(wanted)
 
 
 @pytest.mark.parametrize("wrong", [0, -1])

@@ -115,6 +115,11 @@ def test_a_loss_with_an_unknown_head() -> None:
         ({"sample_weight": {0: 1.0}}, DtypeError, "sample_weight must hold real numbers, but has"),
         ({"sample_weight": [[1], [1, 2]]}, ShapeError, "sample_weight must have rows of equal"),
         ({"sample_weight": np.ones((103, 1))}, ShapeError, r"sample_weight must have shape \(103,"),
+        (
+            {"sample_weight": np.full(103, 1e38)},
+            InvalidValueError,
+            "a sum that fits into float32, but",
+        ),
         ({"sample_weight": np.full(103, 1e300)}, NonFiniteError, "is inf .*scale them to about 1"),
     ],
 )

@@ -124,8 +124,9 @@ def in_float64(network: Any) -> Any:
     wide.dtype = np.dtype(np.float64)
     for _, layer in leaves(wide):
         for arrays in (layer.params, layer.state):
-            for key, array in arrays.items():
-                arrays[key] = array.astype(np.float64, copy=False)
+            wider = {key: array.astype(np.float64) for key, array in arrays.items()}
+            arrays.clear()  # assigning copies into the arrays that are there
+            arrays.update(wider)
     return wide
 
 

@@ -11,6 +11,7 @@ from handgrad.checks import (
     DtypeError,
     InvalidValueError,
     ShapeError,
+    as_numbers,
     check_shape,
     shape_text,
 )
@@ -27,6 +28,30 @@ class ParamSpec(NamedTuple):
     init: Initializer
 
 
+class LiveArrays(dict[str, Array]):
+    """A layer's arrays by name. Its network and its optimizer hold the same: assigning copies.
+
+    Complex numbers, with which derivations are checked, take an array's place for a while.
+    """
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        now = self.get(name)
+        if now is None or now.dtype.kind == "c" or np.asarray(value).dtype.kind == "c":
+            super().__setitem__(name, value)
+            return
+        value = as_numbers(value, who="Layer.params", which=name)
+        check_shape(value, now.shape, who="Layer.params", which=name)
+        now[...] = value
+
+    def update(self, *arrays: Any, **named: Any) -> None:
+        for name, value in dict(*arrays, **named).items():
+            self[name] = value
+
+    def __ior__(self, arrays: Any) -> Self:
+        self.update(arrays)
+        return self
+
+
 class Layer:
     """One op with parameters.
 
@@ -36,7 +61,8 @@ class Layer:
 
     Attributes:
         name: unique within its container; made from the type where the user gives none.
-        params: the parameters' arrays, by name. The layer's own: they change as it learns.
+        params: the parameters' arrays, by name. The layer's own: they change as it learns, and
+            assigning copies.
         state: arrays that are kept but not learned by gradients (running statistics).
         frozen: a frozen layer's parameters and state are left as they are.
         decayed: the parameters that weight decay and penalties apply to (weights, not biases).
@@ -51,8 +77,8 @@ class Layer:
 
     def __init__(self, *, name: str | None = None) -> None:
         self.name = name
-        self.params: dict[str, Array] = {}
-        self.state: dict[str, Array] = {}
+        self.params: dict[str, Array] = LiveArrays()
+        self.state: dict[str, Array] = LiveArrays()
         self.param_specs: dict[str, ParamSpec] = {}
         self.state_specs: dict[str, ParamSpec] = {}
         self.frozen = False
@@ -112,6 +138,7 @@ class Layer:
         """
         own, self.rng = rng.spawn(2)
         for specs, arrays in ((self.param_specs, self.params), (self.state_specs, self.state)):
+            arrays.clear()
             for name, (shape, init) in specs.items():
                 values = np.zeros(shape) if blank else init(own, shape, dtype)
                 check_shape(values, shape, who=self.title, which=f"the initial {name}")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from handgrad.checks import Array, InvalidValueError, ShapeError, check_shape, shape_text
-from handgrad.layers.base import Layer, Observer, Shape
+from handgrad.layers.base import Layer, LiveArrays, Observer, Shape
 from handgrad.layers.children import (
     check_layer,
     check_owners,
@@ -60,8 +60,8 @@ class Container(Layer):
 
     def gather(self) -> None:
         """Collect the children's arrays (the same arrays, not copies) under their full names."""
-        self.params = self.merge(lambda child: child.params)
-        self.state = self.merge(lambda child: child.state)
+        self.params = LiveArrays(self.merge(lambda child: child.params))
+        self.state = LiveArrays(self.merge(lambda child: child.state))
 
     def merge(self, values: Callable[[Layer], dict[str, Value]]) -> dict[str, Value]:
         """One dict of all children's dicts, keyed `child.key`."""

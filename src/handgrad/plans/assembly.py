@@ -10,7 +10,17 @@ is; so is what a user makes from a known layer: he may have changed it.
 from collections.abc import Sequence
 from typing import Any
 
-from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
+from handgrad.layers import (
+    Affine,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    MaxPool2d,
+    Relu,
+    Rescale,
+)
 from handgrad.layers.base import Layer
 from handgrad.plans.affine import AffineStage
 from handgrad.plans.convolution import ConvStage
@@ -36,6 +46,8 @@ def make_stages(context: Context, layers: Sequence[Layer], *, training: bool) ->
     while remaining:
         layer = remaining.pop(0)
         name = str(layer.name)
+        if changes_nothing(layer) and (stages or remaining):
+            continue
         if type(layer) is Affine:
             relu = follows(remaining, Relu)
             stage: Stage = AffineStage(context, layer, name, relu=relu)
@@ -86,6 +98,11 @@ def relu_and_pool(layers: Sequence[Layer]) -> tuple[bool, Layer | None, int]:
     return relu, pool, taken
 
 
+def changes_nothing(layer: Layer) -> bool:
+    """Whether a layer leaves all numbers where they are: to flatten features does, images not."""
+    return type(layer) is Identity or (type(layer) is Flatten and len(layer.input_shape) != 3)
+
+
 def follows(layers: Sequence[Layer], kind: type[Layer]) -> bool:
     """Whether the next layer is of this kind."""
     return bool(layers) and type(layers[0]) is kind
@@ -117,7 +134,7 @@ PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
 def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     """A stage for a layer without weights of its own to sum over."""
     kind = PLAIN_STAGES.get(type(layer), RowsStage if by_example(layer) else LayerStage)
-    features = len(layer.input_shape) == 1
+    features = len(layer.input_shape) != 3
     if type(layer) is MaxPool2d and not any(layer.placement.padding):
         kind = MaxPoolStage
     elif type(layer) is Dropout and features:

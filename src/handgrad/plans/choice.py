@@ -36,7 +36,9 @@ def workers_for(network: Network, operations: int, *, training: bool) -> Workers
     waits = WAITS + sum(stage.waits for stage in stages_of(network, training=training))
     if operations // 2 <= waits * WAIT:
         return Workers(1)
-    return Workers(PARTS, at_once=allowed()) if deterministic() else Workers(thread_count())
+    if deterministic():
+        return Workers(PARTS, at_once=allowed())
+    return Workers(min(thread_count(), operations // max(WAIT, 1)))  # each has room of its own
 
 
 def stages_of(network: Network, *, training: bool) -> list[Stage]:
@@ -57,9 +59,13 @@ def images_at_once(network: Network, *, training: bool) -> int:
 
 
 def training_plan(network: Network, batch_size: int, loss: Loss) -> Plan | None:
-    """A plan for training steps, or None where layer by layer is as good, or nothing can learn."""
+    """A plan for training steps, or None where layer by layer is as good, or nothing can learn.
+
+    Nor where a layer learns in two places: each stage writes gradients of its own.
+    """
     operations = 3 * batch_size * network.body.flops()  # backward takes about twice forward's
-    if operations < SMALL or not network.params:
+    shared = any(layer.params and network.layers.count(layer) > 1 for layer in network.layers)
+    if operations < SMALL or not network.params or shared:
         return None
     workers, at_once = workers_for(network, operations, training=True), None
     if type(loss) in LOSSES:

@@ -113,14 +113,13 @@ class DensePlan:
 
     def _lay_out(self, layers: Sequence[tuple[str, Layer]], loss: Loss) -> None:
         """Give every matrix its place, and write the instructions."""
-        layout, scale, offset = self.layout, 1.0, 0.0
-        named = list(layers)
-        if isinstance(named[0][1], Rescale):
-            first = named.pop(0)[1]
-            assert isinstance(first, Rescale)  # noqa: S101
-            scale, offset = first.scale, first.offset
+        layout, named, rescaled = self.layout, list(layers), [1.0, 0.0]
+        first = named[0][1]
+        if isinstance(first, Rescale):
+            del named[0]
+            rescaled = layout.live.keep(lambda: [first.scale, first.offset])
         layout.reserve([(name, layer) for name, layer in named if layer.params])
-        value = layout.examples(math.prod(named[0][1].input_shape), scale, offset)
+        value = layout.examples(math.prod(named[0][1].input_shape), rescaled)
         for name, layer in named:
             if isinstance(layer, Affine):
                 value = layout.affine(name, layer, value)
@@ -130,7 +129,8 @@ class DensePlan:
                 value = self.masks.add(layer, value)
             else:
                 value = layout.activation(layer, value)
-        layout.loss(value, LOSSES[type(loss)], getattr(loss, "label_smoothing", 0.0))
+        smoothing = layout.live.keep(lambda: [getattr(loss, "label_smoothing", 0.0)])
+        layout.loss(value, LOSSES[type(loss)], smoothing)
 
     @property
     def at_once(self) -> int:
@@ -152,13 +152,12 @@ class DensePlan:
     # -- the program ------------------------------------------------------------------------
 
     def _write_program(self) -> None:
-        """The tables that the workers walk through; again when decay or a rate has changed."""
+        """The tables that the workers walk through; again when decay or an option has changed."""
         optimizer, layout = self.optimizer, self.layout
-        now = (bool(optimizer.weight_decay), optimizer.decay_all, self.masks.rates())
+        now = (bool(optimizer.weight_decay), optimizer.decay_all, layout.live.now())
         if now == self.written:
             return
         self.written = now
-        self.masks.rescale()
         names = self.network.decayed() if optimizer.weight_decay else set[str]()
         if optimizer.weight_decay and optimizer.decay_all:
             names = set(layout.params)
@@ -240,14 +239,23 @@ class DensePlan:
                 failed.append(first)
                 raise
 
-        with self.pace.measured(len(scales)) as together:
-            if together:
-                self.workers.run(lambda worker: work(worker, worker + 1))
-            else:
-                work(0, self.workers.count)
-        done = int(self.meet[2 * LINE * self.workers.count])
+        try:
+            with self.pace.measured(len(scales)) as together:
+                if together:
+                    self.workers.run(lambda worker: work(worker, worker + 1))
+                else:
+                    work(0, self.workers.count)
+        except KeyboardInterrupt:  # the slots are the plan's own and have moved: so do the others
+            self._hand_back(self.done)
+            raise
+        done = self.done
         self._hand_back(done)
         return Steps(results[:done].tolist(), kept if outputs else None)
+
+    @property
+    def done(self) -> int:
+        """How many steps of this run were made."""
+        return int(self.meet[2 * LINE * self.workers.count])
 
     def _take_over(self) -> None:
         """Read parameters, state and slots, if these are not the plan's own."""

@@ -22,7 +22,6 @@ class Drop(NamedTuple):
 
     layer: Dropout
     start: int  # of its mask, in those of a step
-    scale: list[float]  # what is kept is multiplied by it; the layer's instructions share the list
 
 
 class Masks:
@@ -48,7 +47,8 @@ class Masks:
         either side of a ReLU. So its instruction stays the last, and who writes the gradient can
         apply its mask.
         """
-        layout, drop = self.layout, Drop(layer, self.size, [1.0])
+        layout, drop = self.layout, Drop(layer, self.size)
+        scale = layout.live.keep(lambda: [1 / (1 - layer.rate)])  # of what is kept
         self.drops.append(drop)
         self.size += layout.count * x.features
         self.drawing = max(self.drawing, DRAWN * layout.count * x.features)
@@ -57,28 +57,19 @@ class Masks:
         y = layout.take(tiles(layout.count), x.y.step) if activation in BY_OUTPUT else x.y
         by_columns = int(x.d is None and layout.splits(x.features))
         at = [*x.y.where, x.features, by_columns, y.start, drop.start]
-        layout.forward.append(([dense_program.DROP, *at], drop.scale))
+        layout.forward.append(([dense_program.DROP, *at], scale))
         if x.d is not None:
             at = [*x.d.where, x.features, 0, x.d.start, drop.start]
             last = len(layout.back) - int(activation == dense_parts.RELU)
-            layout.back.insert(last, [([dense_program.DROP, *at], drop.scale)])
+            layout.back.insert(last, [([dense_program.DROP, *at], scale)])
         return x._replace(y=y)
-
-    def rates(self) -> tuple[float, ...]:
-        """Each layer's rate as it is now."""
-        return tuple(drop.layer.rate for drop in self.drops)
-
-    def rescale(self) -> None:
-        """Write the layers' rates into their instructions."""
-        for drop in self.drops:
-            drop.scale[0] = 1 / (1 - drop.layer.rate)
 
     def draw(self, rows: int, steps: int) -> Array:
         """The masks of the next steps, of so many rows in all, (steps, bytes of a step)."""
         count = self.layout.count
         masks = np.empty((steps, self.size), np.bool_)
         for step in range(steps):
-            for layer, start, _ in self.drops:
+            for layer, start in self.drops:
                 mask = layer.draw(min(count, rows - step * count))
                 masks[step, start : start + mask.size] = mask.ravel()
         return masks.view(np.uint8)

@@ -17,6 +17,7 @@ from handgrad.kernels.dense import HEIGHT, RELU_AFTER
 from handgrad.layers import Affine, BatchNorm, LeakyRelu, Relu, Sigmoid, Tanh
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import ALIGNMENT, padded
+from handgrad.plans.live import LiveOptions
 
 ACTIVATIONS: dict[type[Layer], int] = {
     Relu: dense_parts.RELU,
@@ -83,6 +84,7 @@ class Layout:
             over the batch, and what follows the update.
         turned: those that transpose the weights.
         statistics: where each batch norm's begin, and how many numbers each worker has of them.
+        live: the options in instructions.
     """
 
     def __init__(self, dtype: Any, count: int, workers: int, slots: int) -> None:
@@ -97,6 +99,7 @@ class Layout:
         self.after: list[Instruction] = []
         self.turned: list[Instruction] = []
         self.statistics: list[tuple[int, int]] = []
+        self.live = LiveOptions()
         self.widest = 1
 
     # -- places -----------------------------------------------------------------------------
@@ -138,7 +141,7 @@ class Layout:
 
     # -- layers -----------------------------------------------------------------------------
 
-    def examples(self, features: int, scale: float, offset: float) -> Value:
+    def examples(self, features: int, rescaled: list[float]) -> Value:
         """The batch itself. Its rows begin on cache lines of an odd distance.
 
         Their neighbours are read along the batch, and processors find only a few numbers at once
@@ -151,7 +154,7 @@ class Layout:
         self.forward.append(
             (
                 [dense_program.GATHER, x.start, x.step, features, int(self.splits(features))],
-                [scale, offset],
+                rescaled,
             )
         )
         return Value(x, None, features)
@@ -213,7 +216,7 @@ class Layout:
         A ReLU is no instruction of its own where the one before it can end with it.
         """
         assert x.d is not None  # noqa: S101  (it follows a layer with parameters)
-        slope = [getattr(layer, "slope", 0.0)]
+        slope = self.live.keep(lambda: [getattr(layer, "slope", 0.0)])
         at = [*x.y.where, x.features, ACTIVATIONS[type(layer)]]
         before = self.forward[-1][0]
         if type(layer) is Relu and before[0] == dense_program.NORMALIZE:
@@ -240,7 +243,7 @@ class Layout:
         w = self.params[f"{name}.weight"]
         at = [x.y.start, y.start, d.start, step, x.features]
         at += [w.start, stats.start, self.gradient(w), running.start]
-        options = [layer.eps, layer.momentum]
+        options = self.live.keep(lambda: [layer.eps, layer.momentum])
         meet: Instruction = ([dense_program.MEET], [])
         turn = len(self.after) % 2
         for kind in (dense_program.MOMENTS, dense_program.NORMALIZE):
@@ -252,13 +255,13 @@ class Layout:
         self.after.append(([dense_program.REMEMBER, *at, FORWARD], options))
         return Value(y, d, x.features)
 
-    def loss(self, x: Value, which: int, smoothing: float) -> None:
+    def loss(self, x: Value, which: int, smoothing: list[float]) -> None:
         """The loss of x, and its gradient."""
         assert x.d is not None  # noqa: S101  (it follows a layer with parameters)
         if which == dense_losses.YES_NO and x.features == 1:
             which = dense_losses.ONE_ANSWER
         at = [*x.y.where, x.features, x.d.start, which]
-        self.forward.append(([dense_program.LOSS, *at], [smoothing]))
+        self.forward.append(([dense_program.LOSS, *at], smoothing))
 
     def program(self, decayed: Sequence[Place], rule: int) -> list[Instruction]:
         """All instructions of a step, in their order."""

@@ -40,8 +40,6 @@ class BatchNormStage(Stage):
         training: bool = True,
     ) -> None:
         super().__init__(context, layer, name)
-        options: Any = layer
-        self.eps, self.momentum = options.eps, options.momentum
         self.relu, self.pooled, self.waits = relu, pool is not None, 2 if training else 0
         if pool is not None:
             self.shape = image_shape(pool.output_shape)
@@ -63,6 +61,8 @@ class BatchNormStage(Stage):
         self.winner = np.zeros(codes if self.pooled else 0, np.uint8)
 
     def prepare(self, *, training: bool) -> None:
+        options: Any = self.layer
+        self.eps, self.momentum = options.eps, options.momentum
         self.learns = training and not self.layer.frozen
         workers, features = self.context.workers, self.shape[0]
         if self.learns:

@@ -104,13 +104,15 @@ class RescaleStage(Stage):
 
     def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
         super().connect(x, y, dy, dx)
-        options: Any = self.layer
         channels, height, width = self.shape
         self.rows = (height, width, channels)
         if x.pixel == y.pixel == channels:  # a whole row lies side by side
             self.rows = (height, 1, width * channels)
         parts = np.zeros((3, self.rows[2]), self.context.dtype)
         self.scale, self.offset, self.nothing = parts
+
+    def prepare(self, *, training: bool) -> None:
+        options: Any = self.layer
         self.scale[:], self.offset[:] = options.scale, options.offset
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:

@@ -69,6 +69,7 @@ class Plan:
         self._connect()
         self.losses, self.numbers = np.zeros(count), np.arange(count)  # of the rows
         self.loaded: dict[str, Array] = {}  # copies of what was loaded, to know what has changed
+        self.options: list[float] = []
 
     def _connect(self) -> None:
         """Make the buffers: each as wide as its reader needs."""
@@ -179,10 +180,13 @@ class Plan:
         return len(x)
 
     def _changed(self) -> bool:
-        """Whether parameters are others than those that were loaded for a prediction."""
-        array = self.context.array
-        return not self.loaded or not all(
-            same(array(name).reshape(-1), kept) for name, kept in self.loaded.items()
+        """Whether parameters or options are others than those that were loaded for a prediction."""
+        array, before = self.context.array, self.options
+        self.options = [value for stage in self.stages for value in stage.folded_options()]
+        return (
+            not self.loaded
+            or before != self.options
+            or not all(same(array(name).reshape(-1), kept) for name, kept in self.loaded.items())
         )
 
     def _load(self, worker: int, *, training: bool) -> None:

@@ -108,15 +108,15 @@ class RowsStage(Stage):
 
     def taken(self, buffer: Buffer, lo: int, hi: int) -> Array:
         """Some rows of a buffer as the layer wants them."""
-        rows = buffer.view[lo:hi]
+        rows, layer = buffer.view[lo:hi], self.layer
         if self.by_number:
-            return np.ascontiguousarray(rows.transpose(0, 2, 3, 1))
-        layer = self.layer
+            rows = rows.transpose(0, 2, 3, 1)
         shape = layer.output_shape if buffer is self.dy else layer.input_shape
         return np.ascontiguousarray(rows).reshape(hi - lo, *shape)
 
     def put(self, rows: Array, buffer: Buffer, lo: int, hi: int) -> None:
         """Write what the layer gave into a buffer."""
+        channels, height, width = buffer.shape
         if self.by_number:
-            rows = rows.transpose(0, 3, 1, 2)
-        buffer.view[lo:hi] = rows.reshape(hi - lo, *buffer.shape)
+            rows = rows.reshape(hi - lo, height, width, channels).transpose(0, 3, 1, 2)
+        buffer.view[lo:hi] = rows.reshape(hi - lo, channels, height, width)

@@ -8,6 +8,7 @@ worker goes through its images in several passes, once per pass. Features of all
 images have room for those of a pass, and lo … hi − 1 are their places in that room.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -126,6 +127,10 @@ class Stage:
         """What `load` copies, params and state, so that it must run again when they change."""
         return []
 
+    def folded_options(self) -> list[float]:
+        """Options that are part of what `load` copies, likewise."""
+        return []
+
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         """Compute y for the rows lo … hi − 1."""
         raise NotImplementedError
@@ -158,8 +163,11 @@ class Stage:
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """An example's shape as (channels, height, width); features are channels of a 1 × 1 image."""
-    return (shape[0], 1, 1) if len(shape) == 1 else (shape[0], shape[1], shape[2])
+    """An example's shape as (channels, height, width); features are channels of a 1 × 1 image.
+
+    What has neither one axis nor three is features too, in the order that they lie in.
+    """
+    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (math.prod(shape), 1, 1)
 
 
 def pair(value: int | Pair) -> Pair:

@@ -61,6 +61,10 @@ class WeightedStage(Stage):
         own = [f"{self.name}.weight", *([f"{self.name}.bias"] if self.has_bias else [])]
         return [*own, *(names_of(self.norm) if self.norm else [])]
 
+    def folded_options(self) -> list[float]:
+        norm: Any = self.norm
+        return [] if norm is None else [norm.eps]
+
     def parameters(self) -> tuple[Array, Array | None]:
         """Weight and bias, with what a batch norm behind them makes of them."""
         params = self.context.params

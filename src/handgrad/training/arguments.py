@@ -121,6 +121,13 @@ def prepare_weights(weights: Any, rows: int, dtype: Any) -> Array | None:
         raise InvalidValueError(
             "Trainer: sample_weight must be at least 0 everywhere and above 0 somewhere."
         )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise InvalidValueError(
+            f"Trainer: sample_weight must have a sum that fits into {weights.dtype}, but has a "
+            f"largest entry of {float(weights.max()):g} among {len(weights)}. {cure}"
+        )
     return weights
 
 

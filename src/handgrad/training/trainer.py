@@ -34,6 +34,7 @@ from handgrad.training.arguments import (
 from handgrad.training.callbacks import Callback
 from handgrad.training.diagnosis import explain_non_finite, lost_parameters
 from handgrad.training.history import History
+from handgrad.training.learning import Learning
 from handgrad.training.limits import within_limits
 from handgrad.training.position import Position, Running
 from handgrad.training.state import capture, restore
@@ -160,6 +161,7 @@ class Trainer:
         self.stopped = None
         self._whole = whole_steps(self, x, labels, weights, batch_size)
         self._compute: tuple[Step, Team | None] | None = None
+        self._learning = Learning(network)
         self.position = self.position.start(epochs, len(x), batch_size)
         if resume is not None:
             restore(self, resume)
@@ -190,7 +192,6 @@ class Trainer:
         if position.step == 0:
             self.running = Running()
         whole = self._whole if self._whole is not None and self._whole.suits() else None
-        self._learning = None  # freezing is by epochs
         order = self._order() if whole is None else whole.order(self._order)
         while position.step < position.steps_per_epoch:
             if whole is None or not whole.run(order):
@@ -228,8 +229,6 @@ class Trainer:
         network, position = self.network, self.position
         if self._compute is None:
             self._compute = make_step(network, self.loss, min(position.batch_size, position.rows))
-        if self._learning is None:
-            self._learning = network.trainable(), network.decayed()
         if self.augment is not None:
             rng = np.random.default_rng((self.seed, position.epoch, position.step))
             x = augmented(self.augment, x, rng)
@@ -237,7 +236,7 @@ class Trainer:
         with np.errstate(all="ignore"):  # what overflows is found and explained below
             compute, team = self._compute
             total, outputs, grads, new_state, finite = compute(x, labels, weights)
-        params, decayed = self._learning
+        params, decayed = self._learning.now()
         for name in params:
             if name not in grads:
                 raise InvalidValueError(f"Trainer: backward gave no gradient of {name}.")

@@ -34,7 +34,8 @@ class WholeSteps:
     ) -> None:
         self.trainer, self.plan, self.data = trainer, plan, data
         self.x, self.labels, self.weights = x, labels, weights
-        self.own_order = np.arange(len(x)) if plan.count == len(x) else None
+        alike = plan.count == len(x) and not plan.masks.size
+        self.own_order = np.arange(len(x)) if alike else None
         looks = any(
             type(callback).on_step is not Callback.on_step and callback.each_step
             for callback in trainer.callbacks
@@ -42,11 +43,16 @@ class WholeSteps:
         self.at_once = 1 if looks else plan.at_once
 
     def suits(self) -> bool:
-        """Whether everything learns: the plan freezes nothing."""
-        return not any(layer.frozen for layer in self.trainer.network.layers)
+        """Whether the trainer still does what the plan does; a callback may have changed that."""
+        trainer = self.trainer
+        same = is_plain(trainer) and trainer.optimizer is self.plan.optimizer
+        return same and not any(layer.frozen for layer in trainer.network.layers)
 
     def order(self, order: Callable[[], Array]) -> Array:
-        """The order of an epoch; where one batch holds all examples, they keep their own."""
+        """The order of an epoch; where one batch holds all examples, they keep their own.
+
+        Not with dropout: which example meets which row of a mask depends on the order.
+        """
         return order() if self.own_order is None else self.own_order
 
     def release(self) -> None:
@@ -59,6 +65,8 @@ class WholeSteps:
         Raises:
             NonFiniteError: the step after those that were made left the finite numbers.
         """
+        if not self.suits():
+            return False
         trainer, size = self.trainer, self.plan.count
         position, running = trainer.position, trainer.running
         count = min(self.at_once, position.steps_per_epoch - position.step)
@@ -92,8 +100,7 @@ def whole_steps(
     trainer: "Trainer", x: Array, labels: Array, weights: Array | None, batch_size: int
 ) -> WholeSteps | None:
     """The steps of a `fit`, many at once, or None where they are made one by one."""
-    alone = trainer.augment is None and trainer.penalty is None and trainer.clip_norm is None
-    if not (alone and compiled()):
+    if not (is_plain(trainer) and compiled()):
         return None
 
     def make() -> WholeSteps | None:
@@ -107,3 +114,8 @@ def whole_steps(
         return WholeSteps(trainer, plan, data, x, labels, weights)
 
     return planned(make, lambda: None)
+
+
+def is_plain(trainer: "Trainer") -> bool:
+    """Whether a step is forward, loss, backward and update, and nothing besides."""
+    return trainer.augment is None and trainer.penalty is None and trainer.clip_norm is None

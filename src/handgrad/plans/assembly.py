@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handgrad.layers import Affine, BatchNorm, Conv2d, Dropout, Flatten, MaxPool2d, Relu, Rescale
+from handgrad.layers import (
+    Affine,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    MaxPool2d,
+    Relu,
+    Rescale,
+)
 from handgrad.layers.base import Layer
 from handgrad.plans.affine import AffineStage
+from handgrad.plans.averages import AverageStage, GlobalAverageStage
 from handgrad.plans.convolution import ConvStage
 from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.plain import (
@@ -101,6 +113,7 @@ def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
 
 
 PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
+    GlobalAveragePool: GlobalAverageStage,
     Rescale: RescaleStage,
     Relu: ReluStage,
 }
@@ -112,6 +125,8 @@ def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     features = len(layer.input_shape) == 1
     if isinstance(layer, MaxPool2d) and not any(layer.placement.padding):
         kind = MaxPoolStage
+    elif type(layer) is AveragePool2d and not any(layer.placement.padding):
+        kind = AverageStage
     elif type(layer) is Dropout and features:
         kind = DropoutStage
     elif type(layer) is Flatten and not features:

@@ -5,7 +5,16 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from handgrad.checks import Array
-from handgrad.layers import Affine, BatchNorm, Conv2d, Flatten, MaxPool2d, Relu
+from handgrad.layers import (
+    Affine,
+    AveragePool2d,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GlobalAveragePool,
+    MaxPool2d,
+    Relu,
+)
 from handgrad.losses import Loss
 from handgrad.network import Network
 from handgrad.plans.affine import ROWS
@@ -20,7 +29,8 @@ SMALL = 500_000  # operations of a step below which buffers cost more than they 
 PARTS = 4  # of every sum, where results must not depend on the number of threads
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
 NEAR = 2_200_000  # bytes of activations: about a core's second cache, or two
-ALONE = (Affine, Conv2d, Flatten, MaxPool2d, Relu)  # layers whose stages do not wait
+# Layers whose stages do not wait.
+ALONE = (Affine, AveragePool2d, Conv2d, Flatten, GlobalAveragePool, MaxPool2d, Relu)
 
 _predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
 _making = threading.Lock()

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from handgrad.kernels import (
+    averages,
     images,
     normalized_gradients,
     normalized_images,
@@ -22,7 +23,7 @@ from handgrad.kernels import (
 from mutate import Mutant, functions_of, mutants_of
 
 MODULES = [
-    *(images, normalized_gradients, normalized_images),
+    *(averages, images, normalized_gradients, normalized_images),
     *(windows, winners, winograd, winograd_gradients, winograd_weights),
 ]
 Makers = Mapping[str, Mapping[str, tuple[int, ...]]]  # {maker: {what it made: of what}}

@@ -46,7 +46,9 @@ from handgrad.losses import Loss
 from handgrad.models import RECIPES, build, deep_conv_net, simple_conv_net
 from handgrad.plans import Plan, Workers, predict, training_plan
 from handgrad.plans.affine import ROWS
+from handgrad.plans.averages import AverageStage, GlobalAverageStage
 from handgrad.plans.choice import NEAR, WAIT, WAITS, images_at_once, workers_for
+from handgrad.plans.convolution import ConvStage
 from handgrad.plans.plain import LayerStage
 from handgrad.plans.rows import BY_EXAMPLE
 from handgrad.threads import limited
@@ -189,6 +191,17 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
         lambda: [Conv2d(5, 3), AveragePool2d(2), Conv2d(3, 1), GlobalAveragePool()],
         (2, 12, 13),
     ),
+    "averages that overlap": (  # as many numbers in all windows as in the image, but not all
+        lambda: [Conv2d(5, 3), AveragePool2d((4, 3), stride=3), Conv2d(3, 2), Flatten()],
+        (2, 14, 14),
+    ),
+    "gaps between averages": (
+        lambda: [Conv2d(5, 3), AveragePool2d(2, stride=3), Conv2d(3, 2), Flatten()],
+        (2, 12, 13),
+    ),
+    "padded average": (lambda: [Conv2d(5, 3), AveragePool2d(3, padding=1), Flatten()], (2, 12, 13)),
+    "average first": (lambda: [AveragePool2d(2), BatchNorm(), GlobalAveragePool()], (2, 12, 13)),
+    "averages alone": (lambda: [GlobalAveragePool(), Affine(4)], (2, 12, 13)),
     "images out": (lambda: [Conv2d(3, 3, padding=1), Relu()], (2, 6, 5)),
     "one pixel": (lambda: [Conv2d(3, 1), Relu(), Conv2d(4, 1), Flatten()], (2, 1, 1)),
     "by number": (
@@ -263,6 +276,32 @@ def test_random_networks_of_small_windows(seed: int) -> None:
     layers, shape = random_small_windows(rng)
     network = Network(layers, shape, dtype="float64", seed=seed)
     check_plan(network, int(rng.integers(3, 9)), workers=int(rng.integers(1, 4)), seed=seed)
+
+
+def random_averages(rng: np.random.Generator) -> tuple[list[Layer], tuple[int, ...]]:
+    """Average pools with random windows, after the input, convolutions and batch norm."""
+    layers: list[Layer] = []
+    for _ in range(2):
+        if rng.integers(4):
+            layers.append(
+                Conv2d(int(rng.integers(1, 40)), tuple(int(k) for k in rng.integers(1, 4, 2)))
+            )
+            extra: list[Layer] = [Relu(), BatchNorm()]
+            layers += extra[rng.integers(3) :]
+        kernel, stride = (tuple(int(n) for n in rng.integers(1, 5, 2)) for _ in range(2))
+        layers.append(AveragePool2d(kernel, stride=stride if rng.integers(3) else None))
+    layers.append(GlobalAveragePool() if rng.integers(2) else Flatten())
+    shape = (int(rng.integers(1, 20)), int(rng.integers(32, 40)), int(rng.integers(32, 40)))
+    return [*layers, Affine(int(rng.integers(2, 20)))], shape
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_networks_of_averages(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layers, shape = random_averages(rng)
+    network = Network(layers, shape, dtype="float64", seed=seed)
+    rows, workers, at_once = (int(n) for n in rng.integers(1, [9, 4, 4]))
+    check_plan(network, rows, workers=workers, seed=seed, at_once=at_once)
 
 
 def chain(kinds: str) -> list[Layer]:
@@ -354,6 +393,9 @@ def test_batches_smaller_than_the_workers(rows: int) -> None:
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 @pytest.mark.parametrize("name", ["conv", "conv conv pool", "five by five", "dropout", "by number"])
+@pytest.mark.parametrize(
+    "name", ["conv", "conv conv pool", "five by five", "dropout", "other pools"]
+)
 def test_in_several_passes(name: str, at_once: int) -> None:
     layers, shape = NETWORKS[name]
     for rows, workers in ((11, 1), (11, 2), (7, 3), (1, 2)):
@@ -468,6 +510,26 @@ def test_changed_parameters_are_loaded_again() -> None:
     assert len(loads) == 2 * 2 * len(network.params)
 
 
+def test_averages_without_padding_are_compiled_and_do_not_wait() -> None:
+    plans = {
+        kind: Plan(Network(NETWORKS[kind][0](), NETWORKS[kind][1]), 4, Workers(2), at_once=1)
+        for kind in ("other pools", "padded average")
+    }
+    kinds = {kind: [type(stage) for stage in plan.stages] for kind, plan in plans.items()}
+    assert kinds["other pools"] == [ConvStage, AverageStage, ConvStage, GlobalAverageStage]
+    assert AverageStage not in kinds["padded average"]
+    assert plans["other pools"].at_once == 1
+
+
+def test_padding_behind_averages_stays_zero() -> None:
+    """The reader wants whole registers of channels; what is averaged has no padding."""
+    layers, shape = NETWORKS["average first"]
+    plan = check_plan(Network(layers(), shape), 5)
+    averaged = plan.stages[0]
+    assert averaged.x.channels == 2 < averaged.y.channels
+    assert not averaged.y.flat.reshape(averaged.y.size)[..., 2:].any()
+
+
 def test_a_frozen_batch_norm_uses_its_running_statistics() -> None:
     layers = [Affine(6), BatchNorm().freeze(), Relu(), Affine(3)]
     check_plan(Network(layers, 5, dtype="float64"), 7)
@@ -538,7 +600,8 @@ from plans.test_plans import NETWORKS, check_plan
 from handgrad import Network
 from handgrad.kernels import tiles
 assert tiles.BYTES == 32
-for name in ("conv conv pool", "five by five", "batch norm", "conv norm pool relu"):
+names = ("conv conv pool", "five by five", "batch norm", "conv norm pool relu", "other pools")
+for name in names:
     layers, shape = NETWORKS[name]
     check_plan(Network(layers(), shape, dtype="float32", seed=1), 13)
 for name, checks in IMAGES.items():

@@ -1,4 +1,4 @@
-"""What the tiles of `tiles.py`, `tile_operators.py`, `patches.py` and `shuffles.py` mean, in NumPy.
+"""What tiles mean, in NumPy: those of `tiles.py`, and of all that teaches them more.
 
 A tile is an array (lines, width, columns).
 Kernels that are tested without their compiler (mutants, above all) run on these.
@@ -55,6 +55,13 @@ def tile_load(
     return x[positions((lines, width, vectors * LANES), start, line, step)]
 
 
+def tile_load_some(x: Array, start: int, count: int) -> Array:
+    """One register with x[start], …, x[start + count − 1], and zeros behind them."""
+    tile = np.zeros((1, 1, LANES), x.dtype)
+    tile[0, 0, :count] = x[places((1, 1, min(count, LANES)), start, 0, 0)]
+    return tile
+
+
 def tile_square(x: Array, start: int, step: int) -> Array:
     """As many positions as a register has numbers."""
     return tile_load(1, LANES, 1, x, start, 0, step)
@@ -98,6 +105,11 @@ def tile_keep(tile: Array, m: Array, start: int, line: int, step: int) -> Array:
 def tile_store(tile: Array, y: Array, start: int, line: int, step: int) -> None:
     """Position (i, j) goes to y[start + i · line + j · step] and the entries after it."""
     y[positions(tile.shape, start, line, step)] = tile
+
+
+def tile_store_some(tile: Array, y: Array, start: int, count: int) -> None:
+    """The first `count` numbers of one register go to y[start], y[start + 1] and so on."""
+    y[places((1, 1, min(count, LANES)), start, 0, 0)] = one_vector(tile)[:, :, :count]
 
 
 def tile_flush(tile: Array, total: Array, start: int) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from handgrad.layers import (
     Affine,
+    AveragePool2d,
     BatchNorm,
     Conv2d,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Identity,
     MaxPool2d,
     Relu,
@@ -23,6 +25,7 @@ from handgrad.layers import (
 )
 from handgrad.layers.base import Layer
 from handgrad.plans.affine import AffineStage
+from handgrad.plans.averages import AverageStage, GlobalAverageStage
 from handgrad.plans.convolution import ConvStage
 from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.plain import (
@@ -126,6 +129,7 @@ def share_mask(stage: Stage, before: Sequence[Stage]) -> None:
 
 
 PLAIN_STAGES: dict[type[Layer], type[Stage]] = {
+    GlobalAveragePool: GlobalAverageStage,
     Rescale: RescaleStage,
     Relu: ReluStage,
 }
@@ -137,6 +141,8 @@ def make_plain_stage(context: Context, layer: Layer, name: str) -> Stage:
     features = len(layer.input_shape) != 3
     if type(layer) is MaxPool2d and not any(layer.placement.padding):
         kind = MaxPoolStage
+    elif type(layer) is AveragePool2d and not any(layer.placement.padding):
+        kind = AverageStage
     elif type(layer) is Dropout and features:
         kind = DropoutStage
     elif type(layer) is Flatten and not features:

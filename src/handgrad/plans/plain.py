@@ -6,7 +6,6 @@ import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import images
-from handgrad.kernels.places import Four
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer
 from handgrad.plans.stages import Context, Pair, Stage, pair
@@ -86,11 +85,6 @@ class FlattenStage(Stage):
         if dx is not None:
             at = self.features_at(worker, dy)
             images.unflatten(lo, hi, dy.flat, at, self.image_size, dx.flat, dx.at)
-
-    def features_at(self, worker: int, features: Buffer) -> Four:
-        """Where the features of this pass's first image lie, and the steps from there."""
-        start, example, row, position = features.at
-        return start + self.context.passes[worker].shift * example, example, row, position
 
     @property
     def image_size(self) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.checks import Array
+from handgrad.kernels.places import Four
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.workers import Workers
@@ -160,6 +161,11 @@ class Stage:
     def images(self) -> bool:
         """Whether the stage is about images: features are counted through the whole batch."""
         return len(self.layer.input_shape) == 3
+
+    def features_at(self, worker: int, features: Buffer) -> Four:
+        """Where a stage from images to features finds those of this pass's first image."""
+        start, example, row, position = features.at
+        return start + self.context.passes[worker].shift * example, example, row, position
 
 
 def image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

@@ -9,13 +9,12 @@ WIDE: Border = ((9, 3), (40, 5))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("step", [(1, 1), (3, 2)])
 @pytest.mark.parametrize("border", [((0, 0), (0, 0)), WIDE])
 @pytest.mark.parametrize(("count", "shape"), [(7, (20, 5, 6)), (1, (3, 2, 2)), (2, (70, 1, 1))])
 def test_pages_of_borders_that_nobody_writes_to(
-    count: int, shape: tuple[int, int, int], border: Border, step: tuple[int, int], dtype: str
+    count: int, shape: tuple[int, int, int], border: Border, dtype: str
 ) -> None:
-    buffer = Buffer(count, shape, dtype, border=border, step=step)
+    buffer = Buffer(count, shape, dtype, border=border)
     buffer.view[...] = 1
     content = buffer.flat.view(np.uint8)
     first = -buffer.flat.ctypes.data % mmap.PAGESIZE

@@ -171,6 +171,22 @@ def test_position_sums(dtype: Any, tile: tuple[int, int, int], *, fresh: bool) -
         check_position_sums(function.py_func, dtype, tile, fresh=fresh)
 
 
+def check_empty_window(function: Kernel, window: tuple[int, int, int]) -> None:
+    g = Geometry(np.float64, 1, 2)
+    at = (g.y_at, g.size, windows.PLAIN, g.y, g.y_at)
+    function(0, 3, g.x, g.x_at, (*window, 5, 6), g.weight[:0], g.bias, g.y, *at)
+    assert not g.y[:5].any()
+    assert (g.y[5:].reshape(-1, g.filters) == g.bias).all()
+
+
+@pytest.mark.parametrize("window", [(0, 1, 0), (2, 1, 0), (0, 3, 4)])
+def test_an_empty_window_leaves_the_bias(window: tuple[int, int, int]) -> None:
+    function = windows.window_sums(2, 1)
+    check_empty_window(function, window)
+    with uncompiled(tiles.lanes(8)):
+        check_empty_window(function.py_func, window)
+
+
 def python(make: Any, *tile: int) -> Any:
     """The Python function for a tile, made by a mutant or by the compiled original."""
     function = make(*tile)

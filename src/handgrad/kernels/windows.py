@@ -13,8 +13,9 @@ of the filters, is computed with the last tile moved back until it fits: a few s
 twice. Every function takes images lo … hi − 1 of a batch, so that workers can share one; all are
 serial, and release Python's lock.
 
-The gradient of x is the same sum over dy's windows with the filters turned around (see
-`plans/convolution.py`); the gradient of the weights multiplies x and dy position by position.
+The gradient of x is the same sum over dy's windows with the filters turned around, in parts where
+there is a stride (`plans/phases.py`); the gradient of the weights multiplies x and dy position by
+position.
 """
 
 from functools import cache
@@ -49,8 +50,9 @@ def window_sums(width: int, vectors: int) -> Any:  # noqa: C901  (seven loops ar
         lo, hi: which images.
         x, y, mask: flat arrays; `x_at`, `y_at`, `mask_at` say where things lie in them: the start,
             then the steps from one image, row and position to the next (x's include the stride).
-        window: how many kernel rows, how many runs in each, how many numbers in a run; the steps
-            in x from one kernel row and one run to the next (they include the dilation).
+        window: how many kernel rows, how many runs in each, how many numbers in a run (perhaps
+            none: y is the bias); the steps in x from one kernel row and one run to the next (they
+            include the dilation).
         weight, bias: (kernel rows, runs, run, filters) flat, and (filters,).
         size: output rows, output positions in a row and filters, not fewer than a tile has.
         how: PLAIN, RELU, or MASKED: zero where `mask` is not positive.

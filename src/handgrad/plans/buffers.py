@@ -41,8 +41,6 @@ class Buffer:
         shape: (channels, height, width) of an image.
         dtype: of the numbers.
         border: how wide zeros lie around it (rows, columns): above and left, below and right.
-        step: distance (rows, columns) from one position to the next; more than 1 leaves zeros
-            between, as the gradient of a strided convolution needs.
         pad_channels: whether the channels are padded to whole registers.
 
     Attributes:
@@ -61,30 +59,28 @@ class Buffer:
         dtype: Any,
         *,
         border: Border = ((0, 0), (0, 0)),
-        step: tuple[int, int] = (1, 1),
         pad_channels: bool = True,
     ) -> None:
         self.count, self.shape = count, shape
         channels, height, width = shape
         before, after = border
         self.channels = padded(channels, dtype) if pad_channels else channels
-        rows = before[0] + (height - 1) * step[0] + 1 + after[0]
-        columns = before[1] + (width - 1) * step[1] + 1 + after[1]
+        rows = before[0] + height + after[0]
+        columns = before[1] + width + after[1]
         self.pixel = self.channels
         self.row = columns * self.pixel
         self.image = rows * self.row
         start = before[0] * self.row + before[1] * self.pixel
-        self.at = (start, self.image, step[0] * self.row, step[1] * self.pixel)
+        self.at = (start, self.image, self.row, self.pixel)
         self.flat = aligned_zeros(count * self.image, dtype)
-        self.size, self.before, self.step = (count, rows, columns, self.channels), before, step
+        self.size, self.before = (count, rows, columns, self.channels), before
         self.view = self.seen(self.flat)
 
     def seen(self, flat: Array) -> Array:
         """What the user's layout sees of such an array: (N, C, H, W), without borders, padding."""
         channels, *sizes = self.shape
         rows, columns = (
-            slice(start, start + (size - 1) * step + 1, step)
-            for start, size, step in zip(self.before, sizes, self.step, strict=True)
+            slice(start, start + size) for start, size in zip(self.before, sizes, strict=True)
         )
         return flat.reshape(self.size)[:, rows, columns, :channels].transpose(0, 3, 1, 2)
 

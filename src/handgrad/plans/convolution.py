@@ -5,12 +5,14 @@ gradient of the weights visits the winners alone.
 """
 
 import math
-from typing import Any
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from handgrad.checks import Array
 from handgrad.kernels import images
+from handgrad.kernels.places import Five, Four, Three
 from handgrad.kernels.tiles import REGISTERS
 from handgrad.kernels.windows import (
     MASKED,
@@ -23,10 +25,24 @@ from handgrad.kernels.windows import (
 from handgrad.kernels.winners import winner_sums
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
+from handgrad.plans.phases import phases_of, reach
 from handgrad.plans.stages import Context, Pair, image_shape, pair
 from handgrad.plans.weighted import WeightedStage, tile_for, vectors_for, windows_of
 
 NOBODY = np.zeros(0, np.uint8)  # no max-pool, no winners
+
+
+class Part(NamedTuple):
+    """One call: dx at positions a stride apart, of a phase of rows and one of columns."""
+
+    weight: Array  # a part of the kernel, turned around: (*numbers, filters, channels), flat
+    numbers: Pair  # its rows and columns
+    turned: tuple[slice, slice]  # which of the kernel's these are
+    dy_at: Four
+    window: Five  # in dy
+    dx_at: Four
+    x_at: Four
+    size: Three  # rows, positions in a row, channels
 
 
 class ConvStage(WeightedStage):
@@ -52,28 +68,15 @@ class ConvStage(WeightedStage):
     def borders(self) -> None:
         """Zeros around x and dy: x's padding, and what the windows of dy reach over."""
         self.x_border = (self.padding, self.padding)
-        (_, height, width), (_, rows, columns) = self.input_shape, self.sums_shape
-        before: list[int] = []
-        after: list[int] = []
-        for k, s, p, d, size, out in zip(
-            *(self.kernel, self.stride, self.padding, self.dilation),
-            *((height, width), (rows, columns)),
-            strict=True,
-        ):
-            before.append(max(0, d * (k - 1) - p))
-            after.append(max(0, size - 1 + p - (out - 1) * s))
-        self.sums_border = ((before[0], before[1]), (after[0], after[1]))
-        if not self.pooled:
-            self.dy_border, self.dy_step = self.sums_border, self.stride
-
-    @property
-    def back(self) -> Pair:
-        """How far the windows of dy start before dy."""
-        rows, columns = (
-            d * (k - 1) - p
-            for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True)
+        options = (self.kernel, self.stride, self.padding, self.dilation)
+        self.rows, self.columns = (
+            phases_of(*axis) for axis in zip(self.input_shape[1:], *options, strict=True)
         )
-        return rows, columns
+        above, below = reach(self.rows, self.sums_shape[1])
+        left, right = reach(self.columns, self.sums_shape[2])
+        self.sums_border = ((above, left), (below, right))
+        if not self.pooled:
+            self.dy_border = self.sums_border
 
     def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
         super().connect(x, y, dy, dx)
@@ -102,13 +105,28 @@ class ConvStage(WeightedStage):
         self.weight = aligned_zeros(self.numbers, dtype)
         self.d_sums = self.dy
         if self.dx is not None:
-            self.turned = aligned_zeros(self.numbers, dtype)
             if self.pooled:
-                border, step = self.sums_border, self.stride
-                self.d_sums = Buffer(self.y.count, self.sums_shape, dtype, border=border, step=step)
-            self.dy_at, self.dy_window = windows_of(
-                self.d_sums, self.kernel, self.back, dilation=self.dilation
+                shape, border = self.sums_shape, self.sums_border
+                self.d_sums = Buffer(self.y.count, shape, dtype, border=border)
+            self.parts = self.parts_of(self.dx)
+
+    def parts_of(self, dx: Buffer) -> list[Part]:
+        """The sums that dx is: one for every phase of rows and of columns."""
+        rest = aligned_zeros(self.numbers, self.context.dtype)  # together they are the kernel
+        parts: list[Part] = []
+        for rows, columns in product(self.rows, self.columns):
+            numbers = (rows.numbers, columns.numbers)
+            weight, rest = np.split(rest, [math.prod(numbers) * self.y.channels * self.x.channels])
+            dy_at, window = windows_of(
+                *(self.d_sums, numbers, (-rows.start, -columns.start)),
+                dilation=(rows.step, columns.step),
             )
+            first = (-rows.first, -columns.first)
+            dx_at, x_at = (windows_of(b, (1, 1), first, self.stride)[0] for b in (dx, self.x))
+            size = (rows.positions, columns.positions, dx.channels)
+            turned = (rows.turned, columns.turned)
+            parts.append(Part(weight, numbers, turned, dy_at, window, dx_at, x_at, size))
+        return parts
 
     # Weights, from the public layout, and gradients back to it.
 
@@ -121,8 +139,9 @@ class ConvStage(WeightedStage):
         into = self.weight.reshape(*self.kernel, self.x.channels, self.y.channels)
         into[:, :, :c, :f] = weight
         if training and self.dx is not None:
-            turned = self.turned.reshape(*self.kernel, self.y.channels, self.x.channels)
-            turned[:, :, :f, :c] = weight[::-1, ::-1].swapaxes(2, 3)
+            for part in self.parts:
+                into = part.weight.reshape(*part.numbers, self.y.channels, self.x.channels)
+                into[:, :, :f, :c] = weight[part.turned].swapaxes(2, 3)
         self.load_bias(bias)
 
     def load_bias(self, bias: Array | None) -> None:
@@ -172,16 +191,16 @@ class ConvStage(WeightedStage):
         )
 
     def input_gradient(self, dx: Buffer, worker: int, lo: int, hi: int) -> None:
-        """dx: the sum over dy's windows, with the filters turned around."""
+        """dx: phase by phase, the sum over dy's windows with the filters turned around."""
         del worker
         x, d = self.x, self.d_sums
-        _, height, width = self.input_shape
-        sums = window_sums(*tile_for(width, dx.channels, self.context.dtype))
-        sums(
-            *(lo, hi, d.flat, self.dy_at, self.dy_window, self.turned, self.no_bias),
-            *(dx.flat, dx.at, (height, width, dx.channels)),
-            *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
-        )
+        for part in self.parts:
+            masked = self.masks_dx and len(part.weight)  # what meets no weights is 0 in any case
+            sums = window_sums(*tile_for(part.size[1], dx.channels, self.context.dtype))
+            sums(
+                *(lo, hi, d.flat, part.dy_at, part.window, part.weight, self.no_bias),
+                *(dx.flat, part.dx_at, part.size, MASKED if masked else PLAIN, x.flat, part.x_at),
+            )
 
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
         """This worker's part of dweight, over the positions that won or over all."""

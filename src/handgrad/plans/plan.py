@@ -94,8 +94,7 @@ class Plan:
             y = Buffer(rows, stage.shape, dtype, border=border, pad_channels=wide)
             dy = None
             if learns:
-                border, step = stage.dy_border, stage.dy_step
-                dy = y if shared else Buffer(rows, stage.shape, dtype, border=border, step=step)
+                dy = y if shared else Buffer(rows, stage.shape, dtype, border=stage.dy_border)
                 self.learning.append(stage)
             stage.connect(x, y, dy, dx)
             x, dx = y, dy
@@ -255,9 +254,7 @@ class Plan:
 
 def shares_buffer(stage: Stage, reader: Stage | None) -> bool:
     """Whether the gradient of a stage's output may take the output's own place."""
-    return (
-        reader is not None and reader.reuses_x and not stage.keeps_y() and stage.dy_step == (1, 1)
-    )
+    return reader is not None and reader.reuses_x and not stage.keeps_y()
 
 
 def widest(one: Border, other: Border) -> Border:

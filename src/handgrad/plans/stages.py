@@ -80,7 +80,6 @@ class Stage:
     Attributes:
         shape: (channels, height, width) of an example of the output; features are (D, 1, 1).
         x_border, dy_border: zeros wanted around x and dy: ((above, left), (below, right)).
-        dy_step: distance between the positions of dy (a strided convolution wants gaps).
         whole_channels: whether x's channels must be padded to whole registers.
         room_size: how many numbers each worker needs room for, while it is in this stage.
         hands_out: whether the gradients of weights are views of the plan's buffers, not copies.
@@ -93,7 +92,6 @@ class Stage:
 
     x_border: tuple[Pair, Pair] = NONE
     dy_border: tuple[Pair, Pair] = NONE
-    dy_step: Pair = (1, 1)
     whole_channels = False
     hands_out = False
     reuses_x = False

@@ -60,6 +60,12 @@ class WinogradStage(ConvStage):
             before, after = self.sums_border
             self.dy_border = (before, largest(after, (missing[0], missing[1])))
 
+    @property
+    def back(self) -> Pair:
+        """How far the windows of dy start before dy."""
+        rows, columns = (2 - p for p in self.padding)
+        return rows, columns
+
     def make_room(self) -> None:
         context, x, y = self.context, self.x, self.y
         dtype, both = context.dtype, x.channels * y.channels

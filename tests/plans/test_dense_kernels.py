@@ -53,6 +53,7 @@ from handgrad.kernels import (
 )
 from handgrad.plans import DensePlan, Workers, dense, examples
 from handgrad.plans.dense_kinds import chain
+from handgrad.plans.pace import Pace
 from mutants_equivalent import EQUIVALENT_DENSE
 from mutate import Mutant, functions_of, mutants_of
 
@@ -169,6 +170,7 @@ class Scenario:
         assert layers is not None
         workers = Turns(self.workers)
         plan = DensePlan(network, layers, self.loss, optimizer, self.rows, workers)
+        plan.pace = Pace(together=workers.count > 1)  # never alone, whatever it was before
         data = examples(network, self.x, self.labels, self.weights)
         steps = plan.run(data, self.order, [1.0, 0.7], outputs=True)
         for start, size in plan.layout.statistics:

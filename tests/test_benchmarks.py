@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import processes
 from handgrad.data import mnist
 from side_by_side import driver, report, works
 from side_by_side.driver import (
@@ -264,7 +265,10 @@ class Hungry(Side):
 
 @pytest.mark.skipif(not STATUS.exists(), reason="this system does not tell a process's peak memory")
 def test_memory_is_that_of_the_network_and_of_training_it_not_of_making_it_ready() -> None:
-    assert Hungry().memory(5)["peak"] == pytest.approx(10 * MB, abs=MB)
+    """In a process of its own: this one's heap has room that others left."""
+    code = "from test_benchmarks import Hungry; print(Hungry().memory(5)['peak'])"
+    peak = processes.run(f"import sys; sys.path.append({str(ROOT / 'benchmarks')!r}); {code}")
+    assert int(peak) == pytest.approx(10 * MB, abs=MB)
 
 
 # -- the numbers --------------------------------------------------------------------------------

@@ -279,7 +279,9 @@ def finite(array: Array) -> bool:
     >>> finite(np.array([1.0, np.inf]))
     False
     """
+    if array.size <= PIECE:
+        return bool(np.isfinite(array).all())
     rows = np.atleast_1d(array)
-    at_once = max(1, PIECE * len(rows) // max(array.size, 1))
+    at_once = max(1, PIECE * len(rows) // array.size)
     pieces = (rows[first : first + at_once] for first in range(0, len(rows), at_once))
     return all(np.isfinite(piece).all() for piece in pieces)

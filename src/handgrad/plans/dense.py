@@ -240,11 +240,14 @@ class DensePlan:
                 raise
 
         try:
-            with self.pace.measured(len(scales)) as together:
-                if together:
-                    self.workers.run(lambda worker: work(worker, worker + 1))
-                else:
-                    work(0, self.workers.count)
+            if not self.pace.choice:
+                work(0, self.workers.count)
+            else:
+                with self.pace.measured(len(scales)) as together:
+                    if together:
+                        self.workers.run(lambda worker: work(worker, worker + 1))
+                    else:
+                        work(0, self.workers.count)
         except KeyboardInterrupt:  # the slots are the plan's own and have moved: so do the others
             self._hand_back(self.done)
             raise

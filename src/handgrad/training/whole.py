@@ -36,6 +36,7 @@ class WholeSteps:
         self.x, self.labels, self.weights = x, labels, weights
         alike = plan.count == len(x) and not plan.masks.size
         self.own_order = np.arange(len(x)) if alike else None
+        self.layers = list(trainer.network.layers)
         looks = any(
             type(callback).on_step is not Callback.on_step and callback.each_step
             for callback in trainer.callbacks
@@ -46,7 +47,7 @@ class WholeSteps:
         """Whether the trainer still does what the plan does; a callback may have changed that."""
         trainer = self.trainer
         same = is_plain(trainer) and trainer.optimizer is self.plan.optimizer
-        return same and not any(layer.frozen for layer in trainer.network.layers)
+        return same and not any(layer.frozen for layer in self.layers)
 
     def order(self, order: Callable[[], Array]) -> Array:
         """The order of an epoch; where one batch holds all examples, they keep their own.

@@ -6,7 +6,7 @@ as ever; the optimizer's slots are views of what the plan computes with.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -240,20 +240,24 @@ class DensePlan:
                 raise
 
         try:
-            if not self.pace.choice:
-                work(0, self.workers.count)
-            else:
-                with self.pace.measured(len(scales)) as together:
-                    if together:
-                        self.workers.run(lambda worker: work(worker, worker + 1))
-                    else:
-                        work(0, self.workers.count)
+            self._share(work, len(scales))
         except KeyboardInterrupt:  # the slots are the plan's own and have moved: so do the others
             self._hand_back(self.done)
             raise
         done = self.done
         self._hand_back(done)
         return Steps(results[:done].tolist(), kept if outputs else None)
+
+    def _share(self, work: Callable[[int, int], None], steps: int) -> None:
+        """Let the workers do their parts, or one do all, whichever is faster; without a choice, one."""
+        if not self.pace.choice:
+            work(0, self.workers.count)
+            return
+        with self.pace.measured(steps) as together:
+            if together:
+                self.workers.run(lambda worker: work(worker, worker + 1))
+            else:
+                work(0, self.workers.count)
 
     @property
     def done(self) -> int:

@@ -249,7 +249,7 @@ class DensePlan:
         return Steps(results[:done].tolist(), kept if outputs else None)
 
     def _share(self, work: Callable[[int, int], None], steps: int) -> None:
-        """Let the workers do their parts, or one do all, whichever is faster; without a choice, one."""
+        """Let the workers do their parts; or one do all, where that is faster, or no choice."""
         if not self.pace.choice:
             work(0, self.workers.count)
             return

@@ -142,9 +142,8 @@ __all__ = [
     "use",
 ]
 
-_HOMES = (
+_HOMES = (  # searched in this order: what is used once in a while comes last
     "backend",
-    "gradcheck",
     "labels",
     "layers",
     "losses",
@@ -153,6 +152,7 @@ _HOMES = (
     "optimizers",
     "regularizers",
     "training",
+    "gradcheck",
 )
 
 

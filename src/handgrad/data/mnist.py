@@ -2,7 +2,6 @@
 
 import os
 from contextlib import ExitStack
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +78,8 @@ def mnist(
             flatten=flatten,
             one_hot=one_hot,
         )
+    from importlib.resources import as_file, files  # takes longer to import than this module
+
     parts: list[Examples] = []
     with ExitStack() as stack:
         for names in FILES:

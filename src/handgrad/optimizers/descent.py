@@ -12,7 +12,6 @@ from handgrad.checks import (
     check_number,
     check_shape,
 )
-from handgrad.gradcheck import numerical_gradient
 
 
 class Descent(NamedTuple):
@@ -53,6 +52,8 @@ def gradient_descent(
     >>> bool(descent.value < 1e-10), descent.path.shape
     (True, (101, 2))
     """
+    from handgrad.gradcheck import numerical_gradient  # other optimizers need nothing of it
+
     who = "gradient_descent"
     check_number(learning_rate, who=who, which="learning_rate", low=0, open_low=True)
     check_count(steps, who=who, which="steps", low=0)

@@ -67,12 +67,15 @@ LONG_FILES = {  # path in src/handgrad: why it may be longer
 }
 LONG_FUNCTIONS = {  # path:function: why it may be longer
     "cli/app.py:train_mnist": "its options are declared in its signature, one by one",
+    "kernels/by_inputs.py:gradients": "a third of it are its arguments",
+    "kernels/by_inputs.py:gradients_by_inputs": "a function and its arguments inside its maker",
     "kernels/normalized_gradients.py:norm_dx_by": "a function and its arguments inside its maker",
     "kernels/normalized_gradients.py:norm_sums_by": "a function and its arguments inside its maker",
     "kernels/normalized_gradients.py:sums": "a third of it are its arguments",
     "kernels/normalized_gradients.py:write": "a third of it are its arguments",
     "kernels/windows.py:window_sums": "a compiled function and its arguments inside its maker",
     "kernels/windows.py:position_sums": "a compiled function and its arguments inside its maker",
+    "kernels/windows.py:window_pools": "a compiled function and its arguments inside its maker",
     "kernels/winograd.py:tiles_out": "a third of it are its arguments",
     "kernels/winograd.py:winograd_sums": "half of it are its arguments",
 }

@@ -30,7 +30,8 @@ class Geometry:
         self, dtype: Any, vectors: int, width: int, *, height: int = 2, tail: int = 0
     ) -> None:
         rng = np.random.default_rng(0)
-        self.filters = 2 * vectors * tiles.lanes(np.dtype(dtype).itemsize) + tail
+        self.columns = vectors * tiles.lanes(np.dtype(dtype).itemsize)
+        self.filters = 2 * self.columns + tail
         self.y_shape = (height, max(7, width + 3))
         height = (self.y_shape[0] - 1) * self.stride[0] + self.dilation[0] * 1 + 1
         width = (self.y_shape[1] - 1) * self.stride[1] + self.dilation[1] * 2 + 1
@@ -54,6 +55,11 @@ class Geometry:
         start, image, row, position = self.y_at
         return start + n * image + i * row + j * position
 
+    def only(self, which: Any, wanted: np.ndarray, before: np.ndarray, start: int = 0) -> Any:
+        """What is wanted of some filters, and what was there before of the others."""
+        filters = (np.arange(wanted.size) - start) % self.filters
+        return np.where((filters >= which[0]) & (filters < which[1]), wanted, before)
+
     def positions(self) -> list[tuple[int, int, int]]:
         height, width = self.y_shape
         return [(2, i, j) for i in range(height) for j in range(width)]  # the third image alone
@@ -63,7 +69,7 @@ def check_window_sums(function: Kernel, dtype: Any, width: int, vectors: int, ho
     g = Geometry(dtype, vectors, width, tail=1)
     mask = flat(np.random.default_rng(1), g.y.size + 9, dtype)
     m_at = (g.y_at[0] + 4, *g.y_at[1:])
-    expected = g.y.copy()
+    expected = np.zeros_like(g.y)
     weight = g.weight.reshape(2, 3, g.channels, g.filters)
     for n, i, j in g.positions():
         total = g.bias.astype(float)
@@ -77,41 +83,45 @@ def check_window_sums(function: Kernel, dtype: Any, width: int, vectors: int, ho
         if how == windows.MASKED:
             total = total * (mask[start + 4 : start + 4 + g.filters] > 0)
         expected[start : start + g.filters] = total
-    y = g.y.copy()
-    function(
-        *(2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, g.y_at, g.size, how),
-        *(mask, m_at),
-    )
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
-    np.testing.assert_allclose(y, expected, tolerance, tolerance)
+    for which in ((0, g.filters), (1, g.columns + 2)):
+        y = g.y.copy()
+        function(
+            *(2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, g.y_at, g.size, which, how),
+            *(mask, m_at),
+        )
+        wanted = g.only(which, expected, g.y, start=5)
+        np.testing.assert_allclose(y, wanted, tolerance, tolerance)
 
 
 def check_window_pools(function: Kernel, dtype: Any, width: int, vectors: int) -> None:
     """Sums over windows with ReLU, pooled 2 × 2."""
     g = Geometry(dtype, vectors, width, height=4)
     rows, positions = 2, g.y_shape[1] // 2
-    mine = (5, 2000, 900, g.filters + 1)
-    y = np.zeros(5 + 3 * 2000, dtype)
-    winner = np.full(3 * rows * positions * g.filters, 9, np.uint8)
-    expected, numbers = y.copy(), winner.copy().reshape(3, rows, positions, g.filters)
+    size, mine = (rows, positions, g.filters), (5, 2000, 900, g.filters + 1)
     weight = g.weight.reshape(2, 3, g.channels, g.filters)
-    for i, j in np.ndindex(rows, positions):
-        four: list[Any] = []
-        for number in range(4):
-            total = g.bias.astype(float)
-            for k in range(2):
-                for r in range(3):
-                    at = g.x_index(2, 2 * i + number // 2, 2 * j + number % 2, k, r)
-                    total = total + g.x[at : at + g.channels].astype(float) @ weight[k, r]
-            four.append(total)
-        start = 5 + 2 * 2000 + i * 900 + j * (g.filters + 1)
-        expected[start : start + g.filters] = np.maximum(np.max(four, axis=0), 0)
-        numbers[2, i, j] = np.argmax(four, axis=0)
-    size = (rows, positions, g.filters)
-    function(2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, mine, size, winner)
-    tolerance = 1e-5 if dtype == np.float32 else 1e-13
-    np.testing.assert_allclose(y, expected, tolerance, tolerance)
-    np.testing.assert_array_equal(winner.reshape(numbers.shape), numbers)
+    for which in ((0, g.filters), (g.columns, g.filters)):
+        own = slice(*which)
+        y = np.zeros(5 + 3 * 2000, dtype)
+        winner = np.full((3, *size), 9, np.uint8)
+        expected, numbers = y.copy(), winner.copy()
+        for i, j in np.ndindex(rows, positions):
+            four: list[Any] = []
+            for number in range(4):
+                total = g.bias.astype(float)
+                for k in range(2):
+                    for r in range(3):
+                        at = g.x_index(2, 2 * i + number // 2, 2 * j + number % 2, k, r)
+                        total = total + g.x[at : at + g.channels].astype(float) @ weight[k, r]
+                four.append(total)
+            start = 5 + 2 * 2000 + i * 900 + j * (g.filters + 1)
+            expected[start : start + g.filters][own] = np.maximum(np.max(four, axis=0), 0)[own]
+            numbers[2, i, j, own] = np.argmax(four, axis=0)[own]
+        arguments = (2, 3, g.x, g.x_at, g.window, g.weight, g.bias, y, mine, size, which)
+        function(*arguments, winner.reshape(-1))
+        tolerance = 1e-5 if dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(y, expected, tolerance, tolerance)
+        np.testing.assert_array_equal(winner, numbers)
 
 
 def check_position_sums(
@@ -120,8 +130,8 @@ def check_position_sums(
     _, width, vectors = tile
     g = Geometry(dtype, vectors, 4, height=6, tail=int(fresh))
     dy = flat(np.random.default_rng(1), g.y.size, dtype)
-    came = flat(np.random.default_rng(2), g.weight.size, dtype)
-    expected = came.reshape(2, 3, g.channels, g.filters).astype(float)
+    before = flat(np.random.default_rng(2), g.weight.size, dtype)
+    expected = before.reshape(2, 3, g.channels, g.filters).astype(float)
     if fresh:
         expected[:, :, : 2 * width] = 0
     for n, i, j in g.positions():
@@ -130,9 +140,13 @@ def check_position_sums(
             for r in range(3):
                 x = g.x[g.x_index(n, i, j, k, r) :][: g.channels].astype(float)
                 expected[k, r, : 2 * width] += np.outer(x[: 2 * width], d)
-    function(2, 3, g.x, g.x_at, g.window, 0, 2 * width, dy, g.y_at, g.size, came, fresh)
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
-    np.testing.assert_allclose(came, expected.ravel(), tolerance, tolerance)
+    for which in ((0, g.filters), (g.columns, g.filters)):
+        came = before.copy()
+        at = (dy, g.y_at, g.size, which)
+        function(2, 3, g.x, g.x_at, g.window, 0, 2 * width, *at, came, fresh)
+        wanted = g.only(which, expected.ravel(), before)
+        np.testing.assert_allclose(came, wanted, tolerance, tolerance)
 
 
 HOWS = (windows.PLAIN, windows.RELU, windows.MASKED)
@@ -173,7 +187,7 @@ def test_position_sums(dtype: Any, tile: tuple[int, int, int], *, fresh: bool) -
 
 def check_empty_window(function: Kernel, window: tuple[int, int, int]) -> None:
     g = Geometry(np.float64, 1, 2)
-    at = (g.y_at, g.size, windows.PLAIN, g.y, g.y_at)
+    at = (g.y_at, g.size, (0, g.filters), windows.PLAIN, g.y, g.y_at)
     function(0, 3, g.x, g.x_at, (*window, 5, 6), g.weight[:0], g.bias, g.y, *at)
     assert not g.y[:5].any()
     assert (g.y[5:].reshape(-1, g.filters) == g.bias).all()
@@ -185,6 +199,11 @@ def test_an_empty_window_leaves_the_bias(window: tuple[int, int, int]) -> None:
     check_empty_window(function, window)
     with uncompiled(tiles.lanes(8)):
         check_empty_window(function.py_func, window)
+
+
+def check_places() -> None:
+    assert windows.one_row(3, 5) == (3, 0, 0, 5)
+    assert windows.one_run(7) == (1, 1, 7, 0, 0)
 
 
 def python(make: Any, *tile: int) -> Any:
@@ -206,6 +225,8 @@ def test_mutants_are_caught() -> None:
         check_position_sums(function, np.float64, tile, fresh=fresh)
 
     checks: dict[str, list[Callable[[], None]]] = {
+        "one_row": [check_places],
+        "one_run": [check_places],
         "window_sums": [partial(sums, how) for how in HOWS],
         "window_pools": [pools],
         "position_sums": [
@@ -232,7 +253,7 @@ def test_nan_passes_through_relu_and_max_pool() -> None:
     one = np.ones(1, np.float32)
     windows.window_sums(1, 1)(
         *(0, 1, one, at, (1, 1, 1, 0, 0), x, np.zeros_like(x), y, at, (1, 1, lanes)),
-        *(windows.RELU, y, at),
+        *((0, lanes), windows.RELU, y, at),
     )
     assert np.isnan(y).all()
     y[:] = 0

@@ -10,8 +10,9 @@ skipped).
 Schedule: filters outside, so that one block of weights is used for all positions; then output
 rows; then `width` neighbouring positions at once. What does not fill a tile at the end of a row, or
 of the filters, is computed with the last tile moved back until it fits: a few sums are computed
-twice. Every function takes images lo … hi − 1 of a batch, so that workers can share one; all are
-serial, and release Python's lock.
+twice. While a tile is being summed, the processor fetches the places where it will be written.
+Every function takes images lo … hi − 1 of a batch, so that workers can share one; all are serial,
+and release Python's lock.
 
 The gradient of x is the same sum over dy's windows with the filters turned around, in parts where
 there is a stride (`plans/phases.py`); the gradient of the weights multiplies x and dy position by
@@ -24,7 +25,7 @@ from typing import Any
 from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 from handgrad.kernels.patches import tile_pool, tile_store_winners
-from handgrad.kernels.places import Five, Four, Three
+from handgrad.kernels.places import Five, Four, Three, Two
 from handgrad.kernels.tiles import (
     tile_add,
     tile_bias,
@@ -38,6 +39,18 @@ from handgrad.kernels.tiles import (
 )
 
 PLAIN, RELU, MASKED, POOLED = 0, 1, 2, 3  # what happens to the sums before they are stored
+
+
+@compiled
+def one_row(start: int, step: int) -> Four:
+    """Where the rows of a matrix lie, as the positions of one row of one image."""
+    return start, 0, 0, step
+
+
+@compiled
+def one_run(run: int) -> Five:
+    """A window that is a row of a matrix."""
+    return 1, 1, run, 0, 0
 
 
 @cache
@@ -55,6 +68,7 @@ def window_sums(width: int, vectors: int) -> Any:  # noqa: C901  (seven loops ar
             include the dilation).
         weight, bias: (kernel rows, runs, run, filters) flat, and (filters,).
         size: output rows, output positions in a row and filters, not fewer than a tile has.
+        which: the filters that are summed, which[0] … which[1] − 1, likewise.
         how: PLAIN, RELU, or MASKED: zero where `mask` is not positive.
     """
 
@@ -70,6 +84,7 @@ def window_sums(width: int, vectors: int) -> Any:  # noqa: C901  (seven loops ar
         y: Array,
         y_at: Four,
         size: Three,
+        which: Two,
         how: int,
         mask: Array,
         mask_at: Four,
@@ -78,8 +93,8 @@ def window_sums(width: int, vectors: int) -> Any:  # noqa: C901  (seven loops ar
         height, positions, filters = size
         columns = vectors * tile_lanes(x)
         for n in range(lo, hi):
-            for block in range(0, filters, columns):
-                f = min(block, filters - columns)
+            for block in range(which[0], which[1], columns):
+                f = min(block, which[1] - columns)
                 for i in range(height):
                     x_i = x_at[0] + n * x_at[1] + i * x_at[2]
                     y_i = y_at[0] + n * y_at[1] + i * y_at[2] + f
@@ -125,13 +140,14 @@ def window_pools(width: int, vectors: int) -> Any:
         y: Array,
         y_at: Four,
         size: Three,
+        which: Two,
         winner: Array,
     ) -> None:
         kernel_rows, runs, run, row_step, run_step = window
         height, positions, filters = size
         columns = vectors * tile_lanes(x)
         for n in range(lo, hi):
-            for f in range(0, filters, columns):
+            for f in range(which[0], which[1], columns):
                 for i in range(height):
                     x_i = x_at[0] + n * x_at[1] + 2 * i * x_at[2]
                     y_i = y_at[0] + n * y_at[1] + i * y_at[2] + f
@@ -175,6 +191,7 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:
         dy: Array,
         dy_at: Four,
         size: Three,
+        which: Two,
         dweight: Array,
         fresh: bool,  # noqa: FBT001  (kernels take no keywords)
     ) -> None:
@@ -185,8 +202,8 @@ def position_sums(lines: int, width: int, vectors: int) -> Any:
             for k in range(0, kernel_rows, lines):
                 for r in range(runs):
                     x_k = x_at[0] + n * x_at[1] + k * row_step + r * run_step
-                    for block in range(0, filters, columns):
-                        f = min(block, filters - columns)
+                    for block in range(which[0], which[1], columns):
+                        f = min(block, which[1] - columns)
                         for c in range(first, last, width):
                             w = ((k * runs + r) * run + c) * filters + f
                             line = runs * run * filters

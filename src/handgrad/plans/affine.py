@@ -1,5 +1,7 @@
 """Affine layers as a stage, on the weights where they are."""
 
+from typing import Any
+
 from handgrad.checks import Array
 from handgrad.kernels.dense_parts import finite
 from handgrad.kernels.images import transpose
@@ -40,8 +42,12 @@ class AffineStage(WeightedStage):
         self.dbias = self.partial(y.channels)
         self.dweight = aligned_zeros(inputs * self.columns, dtype)
         if dx is not None:
-            self.turned = aligned_zeros(outputs * dx.channels, dtype)
-            self.no_bias = aligned_zeros(dx.channels, dtype)
+            self.make_room(dx)
+
+    def make_room(self, dx: Buffer) -> None:
+        """What x's gradient needs."""
+        self.turned = aligned_zeros(self.shape[0] * dx.channels, self.context.dtype)
+        self.no_bias = aligned_zeros(dx.channels, self.context.dtype)
 
     def load(self, worker: int, *, training: bool) -> None:
         self.load_forward(worker)
@@ -89,18 +95,18 @@ class AffineStage(WeightedStage):
         """The examples from `lo` on, as the positions of one row."""
         return buffer.at[0] + lo * buffer.image, 0, 0, buffer.image
 
-    def tile(self, rows: int, columns: int) -> tuple[int, int]:
-        """The tile for so many examples: of two widths, so that no batch waits for a compiler."""
-        return ROWS if rows >= ROWS else 1, vectors_for(columns, self.context.dtype)
+    def sums(self, rows: int, columns: int) -> Any:
+        """The kernel for so many examples: of two widths, so that no batch waits for a compiler."""
+        vectors = vectors_for(columns, self.context.dtype)
+        return window_sums(ROWS if rows >= ROWS else 1, vectors)
 
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         if lo == hi:
             return
-        x, y, run = self.x, self.y, self.input_shape[0]
-        sums = window_sums(*self.tile(hi - lo, self.columns))
-        sums(
-            *(0, 1, x.flat, self.rows_from(x, lo), (1, 1, run, 0, 0), self.weight),
-            *(self.wide_bias, y.flat, self.rows_from(y, lo), (1, hi - lo, self.columns)),
+        x, y, run, columns = self.x, self.y, self.input_shape[0], self.columns
+        self.sums(hi - lo, columns)(
+            *(0, 1, x.flat, self.rows_from(x, lo), (1, 1, run, 0, 0), self.weight, self.wide_bias),
+            *(y.flat, self.rows_from(y, lo), (1, hi - lo, columns), (0, columns)),
             *(RELU if self.relu else PLAIN, y.flat, y.at),
         )
 
@@ -110,31 +116,38 @@ class AffineStage(WeightedStage):
         x, dx, dy = self.x, self.dx, self.dy
         if dx is None or lo == hi:
             return
-        sums = window_sums(*self.tile(hi - lo, dx.channels))
-        sums(
-            *(0, 1, dy.flat, self.rows_from(dy, lo), (1, 1, self.shape[0], 0, 0), self.turned),
-            *(self.no_bias, dx.flat, self.rows_from(dx, lo), (1, hi - lo, dx.channels)),
+        window, size = (1, 1, self.shape[0], 0, 0), (1, hi - lo, dx.channels)
+        self.sums(hi - lo, dx.channels)(
+            *(0, 1, dy.flat, self.rows_from(dy, lo), window, self.turned, self.no_bias),
+            *(dx.flat, self.rows_from(dx, lo), size, (0, dx.channels)),
             *(MASKED if self.masks_dx else PLAIN, x.flat, self.rows_from(x, lo)),
         )
 
     def gather(self, worker: int) -> None:
-        x, dy, rows = self.x, self.dy, self.context.rows
-        inputs, columns = self.input_shape[0], self.columns
-        vectors = vectors_for(columns, self.context.dtype)
+        x, dy, rows, columns = self.x, self.dy, self.context.rows, self.columns
+        window, vectors = (1, 1, self.input_shape[0], 0, 0), vectors_for(columns, x.flat.dtype)
         first, last = self.own(worker)
         for width in (8, 4, 1):
             end = last - (last - first) % width
             if end > first:
                 position_sums(1, width, vectors)(
-                    *(0, 1, x.flat, self.rows_from(x, 0), (1, 1, inputs, 0, 0), first, end),
-                    *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), self.dweight, True),
+                    *(0, 1, x.flat, self.rows_from(x, 0), window, first, end),
+                    *(dy.flat, self.rows_from(dy, 0), (1, rows, columns), (0, columns)),
+                    *(self.dweight, True),
                 )
             first = end
-        first, last = self.own(worker)
-        own = self.dweight[first * columns : last * columns]
-        # Looked at where it lies in the cache: for another core it would be a long way.
-        self.context.spoiled[f"{self.name}.weight"][worker] = not finite(own)
+        self.look_at_gradient(worker)
         if worker == 0:
-            grad = self.dweight.reshape(inputs, columns)[:, : self.shape[0]]
-            self.context.grads[f"{self.name}.weight"] = grad
-            self.gather_bias()
+            self.hand_out_gradients()
+
+    def look_at_gradient(self, worker: int) -> None:
+        """Say whether this worker's part of dweight is finite, while it lies in a cache nearby."""
+        first, last = self.own(worker)
+        own = self.dweight[first * self.columns : last * self.columns]
+        self.context.spoiled[f"{self.name}.weight"][worker] = not finite(own)
+
+    def hand_out_gradients(self) -> None:
+        """Give both gradients their public form."""
+        grad = self.dweight.reshape(-1, self.columns)[:, : self.shape[0]]
+        self.context.grads[f"{self.name}.weight"] = grad
+        self.gather_bias()

@@ -27,7 +27,7 @@ from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.phases import phases_of, reach
 from handgrad.plans.stages import Context, Pair, image_shape, pair
-from handgrad.plans.weighted import WeightedStage, tile_for, vectors_for, windows_of
+from handgrad.plans.weighted import WeightedStage, filter_blocks, width_for, windows_of
 
 NOBODY = np.zeros(0, np.uint8)  # no max-pool, no winners
 
@@ -164,13 +164,14 @@ class ConvStage(WeightedStage):
     def forward(self, worker: int, lo: int, hi: int, *, training: bool) -> None:
         x, y = self.x, self.y
         arguments = (lo, hi, x.flat, self.x_at, self.window, self.weight, self.bias, y.flat, y.at)
-        if self.pooled:
-            vectors = vectors_for(y.channels, self.context.dtype, whole=True)
-            width = 2 * max(w for w in (1, 2, 3, 4, 6) if w <= self.shape[2] and fits(w, vectors))
-            window_pools(width, vectors)(*arguments, self.size, self.winner)
-        else:
-            sums = window_sums(*tile_for(self.shape[2], y.channels, self.context.dtype))
-            sums(*arguments, self.size, RELU if self.relu else PLAIN, y.flat, y.at)
+        how, positions = RELU if self.relu else PLAIN, self.shape[2]
+        for vectors, which in filter_blocks(y.channels, self.context.dtype):
+            if self.pooled:
+                width = 2 * max(w for w in (1, 2, 3, 4, 6) if w <= positions and fits(w, vectors))
+                window_pools(width, vectors)(*arguments, self.size, which, self.winner)
+            else:
+                sums = window_sums(width_for(positions, vectors), vectors)
+                sums(*arguments, self.size, which, how, y.flat, y.at)
 
     def backward(self, worker: int, lo: int, hi: int) -> None:
         self.mask_dy(lo, hi)
@@ -194,12 +195,13 @@ class ConvStage(WeightedStage):
         """dx: phase by phase, the sum over dy's windows with the filters turned around."""
         del worker
         x, d = self.x, self.d_sums
-        for part in self.parts:
+        blocks = filter_blocks(dx.channels, self.context.dtype)
+        for part, (vectors, which) in product(self.parts, blocks):
             masked = self.masks_dx and len(part.weight)  # what meets no weights is 0 in any case
-            sums = window_sums(*tile_for(part.size[1], dx.channels, self.context.dtype))
-            sums(
+            window_sums(width_for(part.size[1], vectors), vectors)(
                 *(lo, hi, d.flat, part.dy_at, part.window, part.weight, self.no_bias),
-                *(dx.flat, part.dx_at, part.size, MASKED if masked else PLAIN, x.flat, part.x_at),
+                *(dx.flat, part.dx_at, part.size, which),
+                *(MASKED if masked else PLAIN, x.flat, part.x_at),
             )
 
     def weight_gradient(self, worker: int, lo: int, hi: int) -> None:
@@ -218,17 +220,16 @@ class ConvStage(WeightedStage):
         """Add to dweight over all positions before pooling."""
         d, size = self.d_sums, (*self.sums_shape[1:], self.dy.channels)
         rows, _, run, _, _ = self.window
-        vectors = vectors_for(d.channels, self.context.dtype, whole=True)
-        tiles = [(1, 8), (1, 4), (1, 1)]
+        tiles, blocks = [(1, 8), (1, 4), (1, 1)], filter_blocks(d.channels, self.context.dtype)
         if rows * run + 3 < REGISTERS:  # a whole window of few channels is one tile
-            tiles, vectors = [(rows, run)], 1
+            tiles, blocks = [(rows, run)], [(1, (0, d.channels))]
         done = 0
         for lines, width in tiles:
             end = run - (run - done) % width
-            if end > done:
+            for vectors, which in blocks if end > done else []:
                 position_sums(lines, width, vectors)(
                     *(lo, hi, self.x.flat, self.x_at, self.window, done, end),
-                    *(d.flat, d.at, size, self.dweight[worker], False),
+                    *(d.flat, d.at, size, which, self.dweight[worker], False),
                 )
             done = end
 

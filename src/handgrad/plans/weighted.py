@@ -20,22 +20,35 @@ from handgrad.plans.stages import Context, Pair, Stage
 WIDTHS = (14, 12, 8, 4, 1)  # of tiles: few, because each is compiled by itself
 
 
-def tile_for(positions: int, filters: int, dtype: Any) -> Pair:
-    """The tile (width, vectors) that covers `positions` × `filters` with the fewest loads.
+def width_for(positions: int, vectors: int) -> int:
+    """The width of a tile of so many registers that covers `positions` with the fewest loads.
 
     The sums, a row of weights and a number of x must fit into the registers, with one to spare:
     14 × 2, which just fits, runs at a quarter of the speed of 12 × 2.
     """
-    vectors = vectors_for(filters, dtype)
     fitting = [w for w in WIDTHS if w <= positions and (w + 1) * vectors + 2 < REGISTERS]
     loads = {w: -(-positions // w) * (w * vectors + vectors + w) for w in fitting}
-    return min(fitting, key=lambda width: loads[width]), vectors
+    return min(fitting, key=lambda width: loads[width])
 
 
-def vectors_for(filters: int, dtype: Any, *, whole: bool = False) -> int:
-    """Two registers of filters where they fill two, else one; `whole`: where all are full."""
-    two = 2 * lanes(np.dtype(dtype).itemsize)
-    return 2 if filters >= two and not (whole and filters % two) else 1
+def vectors_for(filters: int, dtype: Any) -> int:
+    """Two registers of filters where they fill two, else one."""
+    return 2 if filters >= 2 * lanes(np.dtype(dtype).itemsize) else 1
+
+
+def filter_blocks(filters: int, dtype: Any) -> list[tuple[int, Pair]]:
+    """How many registers of filters tiles have, and for which filters: first … last − 1.
+
+    Two, as far as they go, for they need fewer loads; one for a last register. (Filters are padded
+    to whole ones.)
+
+    >>> one = lanes(4)
+    >>> filter_blocks(3 * one, np.float32) == [(2, (0, 2 * one)), (1, (2 * one, 3 * one))]
+    True
+    """
+    rest = filters % (2 * lanes(np.dtype(dtype).itemsize))
+    blocks = [(2, (0, filters - rest)), (1, (filters - rest, filters))]
+    return [(vectors, which) for vectors, which in blocks if which[0] < which[1]]
 
 
 class WeightedStage(Stage):

@@ -10,6 +10,7 @@ from typing import Any
 
 from handgrad.kernels import (
     averages,
+    by_inputs,
     images,
     normalized_gradients,
     normalized_images,
@@ -23,7 +24,7 @@ from handgrad.kernels import (
 from mutate import Mutant, functions_of, mutants_of
 
 MODULES = [
-    *(averages, images, normalized_gradients, normalized_images),
+    *(averages, by_inputs, images, normalized_gradients, normalized_images),
     *(windows, winners, winograd, winograd_gradients, winograd_weights),
 ]
 Makers = Mapping[str, Mapping[str, tuple[int, ...]]]  # {maker: {what it made: of what}}
@@ -41,6 +42,8 @@ def uncompiled(lanes: int) -> Generator[None]:
                 setattr(module, name, TILES[name])
             elif hasattr(value, "py_func"):
                 setattr(module, name, value.py_func)
+    for name in ("position_sums", "window_sums"):
+        setattr(by_inputs, name, in_python(getattr(windows, name)))
     # Small tiles, so that small sizes have several.
     for module, make in ((winograd, "plane_products"), (winograd_gradients, "plane_gradients")):
         wide, narrow = (getattr(module, make)(*tile).py_func for tile in ((2, 2), (2, 1)))
@@ -52,6 +55,16 @@ def uncompiled(lanes: int) -> Generator[None]:
         tiles_in_numpy.LANES = width
         for module, names in kept:
             vars(module).update(names)
+
+
+def in_python(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same maker of kernels, whose kernels are their Python functions."""
+
+    def python(*tile: int) -> Any:
+        kernel = make(*tile)
+        return getattr(kernel, "py_func", kernel)  # a mutant's is not compiled
+
+    return python
 
 
 @contextmanager

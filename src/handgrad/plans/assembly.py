@@ -26,6 +26,7 @@ from handgrad.layers import (
 from handgrad.layers.base import Layer
 from handgrad.plans.affine import AffineStage
 from handgrad.plans.averages import AverageStage, GlobalAverageStage
+from handgrad.plans.by_inputs import AffineByInputsStage
 from handgrad.plans.convolution import ConvStage
 from handgrad.plans.normalized import BatchNormStage
 from handgrad.plans.plain import (
@@ -53,7 +54,9 @@ def make_stages(context: Context, layers: Sequence[Layer], *, training: bool) ->
             continue
         if type(layer) is Affine:
             relu = follows(remaining, Relu)
-            stage: Stage = AffineStage(context, layer, name, relu=relu)
+            by_inputs = AffineByInputsStage.fits(context, layer, training=training)
+            affine = AffineByInputsStage if by_inputs else AffineStage
+            stage: Stage = affine(context, layer, name, relu=relu)
             del remaining[: int(relu)]
         elif type(layer) is Conv2d and layer.groups == 1:
             norm = None

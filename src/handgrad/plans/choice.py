@@ -20,7 +20,7 @@ PARTS = 4  # of every sum, where results must not depend on the number of thread
 WAIT = 6_000_000  # operations that a worker could do while it waits for the others once
 NEAR = 2_200_000  # bytes of activations: about a core's second cache, or two
 WAITS = 4  # of every step, besides those of its stages
-ALONE = Workers(1)  # who only looks at stages
+PAIR = Workers(2)  # who only look at stages
 
 _predictors: WeakKeyDictionary[Network, "Predictor"] = WeakKeyDictionary()
 _making = threading.Lock()
@@ -43,7 +43,7 @@ def workers_for(network: Network, operations: int, *, training: bool) -> Workers
 
 def stages_of(network: Network, *, training: bool) -> list[Stage]:
     """The stages that a plan would have, without their buffers."""
-    context = Context(ALONE, 1, 1, network.dtype, network.params, network.state)
+    context = Context(PAIR, 2, 1, network.dtype, network.params, network.state)
     return make_stages(context, network.layers, training=training)
 
 

@@ -1,8 +1,14 @@
-"""What stands between the sums of dense layers, compiled: entry by entry.
+"""What dense networks' steps do entry by entry, between the sums of products: compiled.
 
-Every function takes matrices (N, step) of which the first `features` columns count, and the rows
-lo … hi − 1 of a batch, so that workers can share one. Columns beyond stay as they are: zeros.
-Batch norm and sums over a batch are in `dense_norm.py`.
+On batches: gathering their rows, adding up the parts of a sum, dropout, activations there and
+back, copying outputs. Each takes matrices (N, step) of which the first `features` columns count,
+and the rows lo … hi − 1, so that workers can share a batch (gathering and dropout can share
+columns as well). Columns beyond stay as they are: zeros. Rows outside, features inside, so the
+innermost loop always runs over numbers that lie side by side.
+
+On parameters, as flat arrays: whether a gradient is finite, weight decay, plain descent; and the
+running statistics of batch norm. The other update rules are in `updates.py`, the losses in
+`dense_losses.py`, batch norm itself and sums over a batch in `dense_norm.py`.
 """
 
 import math
@@ -11,7 +17,6 @@ from handgrad.checks import Array
 from handgrad.kernels.jit import compiled
 
 RELU, LEAKY_RELU, SIGMOID, TANH = 0, 1, 2, 3
-FLOAT32, FLOAT64, BYTES = 0, 1, 2  # kinds of examples
 
 
 @compiled
@@ -108,7 +113,15 @@ def activate_back(
                 d[j] *= one - out[j] * out[j]
 
 
-# -- batch norm -------------------------------------------------------------------------------
+@compiled
+def keep(y: Array, lo: int, hi: int, outputs: Array) -> None:
+    """Copy the rows lo … hi − 1 of what counts of y."""
+    for n in range(lo, hi):
+        for j in range(outputs.shape[1]):
+            outputs[n, j] = y[n, j]
+
+
+# -- running statistics -----------------------------------------------------------------------
 
 
 @compiled
@@ -150,11 +163,3 @@ def descend(param: Array, grad: Array, learning_rate: float) -> None:
     rate = param.dtype.type(learning_rate)
     for i in range(len(param)):
         param[i] -= rate * grad[i]
-
-
-@compiled
-def keep(y: Array, lo: int, hi: int, outputs: Array) -> None:
-    """Copy the rows lo … hi − 1 of what counts of y."""
-    for n in range(lo, hi):
-        for j in range(outputs.shape[1]):
-            outputs[n, j] = y[n, j]

@@ -28,8 +28,9 @@ Labels = tuple[Array, Array, Array]
 Scratch = tuple[Array, Array]  # sums (use, which, worker, feature) and losses (row,) in float64
 Team = tuple[int, int, int, int]  # a worker's number, how many there are, its rows lo … hi − 1
 
-# Instructions, and their operands in a row of the program. A matrix is named by where it begins in
-# the flat array; "step" is from one of its rows to the next.
+# Instructions, and their operands. In what follows, p is a row of the program: p[0] says which
+# instruction, and p[1], p[2] … are its operands in the order below; q[0], q[1] … are its numbers. A
+# matrix is named by where it begins in the flat array; "step" is from one of its rows to the next.
 (
     GATHER,  # x, step, features, whether by columns; numbers: scale, offset
     DROP,  # x, step, features, whether by columns, y, where the mask begins; numbers: scale
@@ -40,20 +41,24 @@ Team = tuple[int, int, int, int]  # a worker's number, how many there are, its r
     SUMS,  # x, steps by row and term, w, step, bias, out, step, columns, terms, what comes after:
     #        out = bias + x w, then nothing, a ReLU, or the mask of one
     WEIGHT_SUMS,  # the same, with rows in place of terms: the terms are the examples
-    SPLIT_SUMS,  # x, step, w, step, bias, zeros, parts, step, features, size of a part, 1
+    SPLIT_SUMS,  # x, step, w, step, bias, zeros, parts, step, features, size of a part, x's step
+    #              by term
     ADD_UP,  # parts, step, features, out, size of a part
     TRANSPOSE,  # w, step, out, step, rows, columns
-    MOMENTS,  # x, y, d, step, features, weight, bias, statistics, gradients, running, sums, relu
-    NORMALIZE,  # the same, as for all from MOMENTS on; numbers: eps, momentum
+    MOMENTS,  # x, y, d, step, features, weight (the bias is the row after it), statistics (of the
+    #           first worker), gradients (likewise the weight's and the bias's), running (the mean,
+    #           then the variance), use of the sums, whether a ReLU follows; numbers: eps, momentum
+    NORMALIZE,  # the same as for MOMENTS, and so are the next two
     NORM_SUMS,
     NORM_BACK,
-    REMEMBER,
-    MEET,  # wait for all workers
-    TOTAL,  # the loss
+    REMEMBER,  # the same, but for whether a ReLU follows
+    MEET,  # no operands: wait for all workers
+    TOTAL,  # no operands: the loss
     CHECK,  # a gradient, rows, step
-    STOP,  # come back if anything is not finite
+    STOP,  # no operands: come back if anything is not finite
     DECAY,  # a parameter, rows, step
-    UPDATE,  # a parameter, rows, step, gradient, first slot, second slot, which rule
+    UPDATE,  # a parameter, rows, step, gradient, first slot, second slot, which rule;
+    #          numbers: the rule's options
 ) = range(22)
 OPERANDS, NUMBERS = 12, 4  # columns of the program, and of the numbers beside it
 PIECE = 48  # features that workers share: whole tiles, and whole cache lines
@@ -81,42 +86,46 @@ def whole_tiles(count: int) -> int:
 @compiled
 def part_of_batch(p: Array, rows: int, team: Team) -> tuple[int, int, int, int]:
     """A worker's rows and columns of a batch: some of its rows, or of its columns."""
-    if p[4] != 0:
-        first, last = share(team[0], team[1], p[3], PIECE)
+    features, by_columns = p[3], p[4]
+    if by_columns != 0:
+        first, last = share(team[0], team[1], features, PIECE)
         return 0, rows, first, last
-    return team[2], team[3], 0, p[3]
+    return team[2], team[3], 0, features
 
 
 @compiled
 def gather_rows(p: Array, q: Array, a: Array, source: Sources, order: Array, team: Team) -> None:
     """The rows of a batch, or all its rows' columns that are this worker's; from any source."""
+    start, step, features, scale, offset = p[1], p[2], p[3], q[0], q[1]
     part = part_of_batch(p, len(order), team)
-    x = matrix(a, p[1], len(order) * p[2], p[2])
+    x = matrix(a, start, len(order) * step, step)
     if len(source[0]):
-        gather(source[0], order, q[0], q[1], x, p[3], part)
+        gather(source[0], order, scale, offset, x, features, part)
     elif len(source[1]):
-        gather(source[1], order, q[0], q[1], x, p[3], part)
+        gather(source[1], order, scale, offset, x, features, part)
     else:
-        gather(source[2], order, q[0], q[1], x, p[3], part)
+        gather(source[2], order, scale, offset, x, features, part)
 
 
 @compiled
 def drop_entries(p: Array, q: Array, a: Array, masks: Array, rows: int, team: Team) -> None:
     """Dropout, on either way: the masks of this step's layers follow each other."""
-    x, y = matrix(a, p[1], rows * p[2], p[2]), matrix(a, p[5], rows * p[2], p[2])
-    drop(x, masks[p[6] :], q[0], y, p[3], part_of_batch(p, rows, team))
+    step, features, mask, size = p[2], p[3], p[6], rows * p[2]
+    x, y = matrix(a, p[1], size, step), matrix(a, p[5], size, step)
+    drop(x, masks[mask:], q[0], y, features, part_of_batch(p, rows, team))
 
 
 @compiled
 def sums(p: Array, a: Array, rows: int, team: Team) -> None:
     """An instruction that multiplies matrices: rows of a batch, or of a weight's gradient."""
     worker, workers, lo, hi = team
-    row, term, terms = p[2], p[3], p[10]
+    x, x_row, x_term, w, w_step = p[1], p[2], p[3], p[4], p[5]
+    bias, out, out_step, columns, terms, after = p[6], p[7], p[8], p[9], p[10], p[11]
     if p[0] == WEIGHT_SUMS:
-        lo, hi = share(worker, workers, p[10], PIECE)
+        lo, hi = share(worker, workers, terms, PIECE)
         terms = rows
     end = whole_tiles(hi)
-    matrix_sums(a, p[1], row, term, p[4], p[5], p[6], p[7], p[8], p[9], lo, end, terms, p[11])
+    matrix_sums(a, x, x_row, x_term, w, w_step, bias, out, out_step, columns, lo, end, terms, after)
 
 
 @compiled
@@ -124,17 +133,21 @@ def arrange(p: Array, a: Array, rows: int, team: Team) -> None:
     """Sums over this worker's features, such sums added up, or a weight transposed."""
     worker, workers, lo, hi = team
     if p[0] == SPLIT_SUMS:
-        first, last = share(worker, workers, p[9], PIECE)
-        x, weight, sums_at = p[1] + first, p[3] + first * p[4], p[7] + worker * p[10]
-        bias, end, none = p[5] if first == 0 else p[6], whole_tiles(rows), number(0)
-        at = (x, p[2], p[11], weight, p[4], bias, sums_at, p[8], p[4])
-        matrix_sums(a, *at, none, end, last - first, none)
+        x, x_row, w, w_step, bias, zeros = p[1], p[2], p[3], p[4], p[5], p[6]
+        parts, step, features, size, x_term = p[7], p[8], p[9], p[10], p[11]
+        first, last = share(worker, workers, features, PIECE)
+        bias = bias if first == 0 else zeros
+        weight, own, none = w + first * w_step, parts + worker * size, number(0)
+        at = (x + first, x_row, x_term, weight, w_step, bias, own, step, w_step)
+        matrix_sums(a, *at, none, whole_tiles(rows), last - first, none)
     elif p[0] == ADD_UP:
-        parts = a[p[1] : p[1] + workers * p[5]].reshape((workers, p[5] // p[2], p[2]))
-        add_parts(parts, p[3], lo, hi, matrix(a, p[4], rows * p[2], p[2]))
+        start, step, features, out, size = p[1], p[2], p[3], p[4], p[5]
+        matrices = a[start : start + workers * size].reshape((workers, size // step, step))
+        add_parts(matrices, features, lo, hi, matrix(a, out, rows * step, step))
     else:
-        own = share(worker, workers, p[5], PIECE)
-        transpose(own, (0, p[6]), a, (p[1], p[2]), a, (p[3], p[4]))
+        w, w_step, out, out_step, weight_rows, columns = p[1], p[2], p[3], p[4], p[5], p[6]
+        own_rows = share(worker, workers, weight_rows, PIECE)
+        transpose(own_rows, (0, columns), a, (w, w_step), a, (out, out_step))
 
 
 @compiled
@@ -150,22 +163,25 @@ def entrywise(
 ) -> None:
     """An activation, there or back, the loss, or the gradient of a bias."""
     worker, workers, lo, hi = team
-    rows = len(order)
-    y = matrix(a, p[1], rows * p[2], p[2])
+    start, step, features, size = p[1], p[2], p[3], len(order) * p[2]
+    y = matrix(a, start, size, step)
     if p[0] == ACTIVATE:
-        activate(p[4], q[0], y, p[3], lo, hi)
+        which, slope = p[4], q[0]
+        activate(which, slope, y, features, lo, hi)
     elif p[0] == ACTIVATE_BACK:
-        activate_back(p[4], q[0], y, matrix(a, p[5], rows * p[2], p[2]), p[3], lo, hi)
+        which, slope, d = p[4], q[0], matrix(a, p[5], size, step)
+        activate_back(which, slope, y, d, features, lo, hi)
     elif p[0] == LOSS:
-        d = matrix(a, p[4], rows * p[2], p[2])
-        if p[5] == ONE_ANSWER:
+        d, which, smoothing = matrix(a, p[4], size, step), p[5], q[0]
+        if which == ONE_ANSWER:
             yes_no_column(y, labels, order, lo, hi, scratch[1], d)
         else:
-            loss_rows(p[5], q[0], y, d, p[3], labels, order, lo, hi, scratch[1])
+            loss_rows(which, smoothing, y, d, features, labels, order, lo, hi, scratch[1])
         if len(outputs):
             keep(y, lo, hi, outputs)
     elif worker == workers - 1:
+        gradient = p[4]
         total = own_room(scratch[0], worker, workers)[0]
-        column_sums(a, p[1], p[2], number(0), rows, total)
-        for j in range(p[3]):
-            a[p[4] + j] = total[j]
+        column_sums(a, start, step, number(0), len(order), total)
+        for j in range(features):
+            a[gradient + j] = total[j]

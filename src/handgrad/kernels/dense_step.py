@@ -75,26 +75,28 @@ Step = tuple[Array, Array, Array, Array, Array]  # rows, masks, rates, the loss 
 def normalized(p: Array, q: Array, a: Array, wide: Array, rows: int, team: Team) -> None:
     """An instruction of batch norm. Each worker joins all parts, in one order, for itself."""
     worker, workers, lo, hi = team
-    x, y, d, step, features = p[1], p[2], p[3], p[4], p[5]
-    size, parts, relu = 5 * step, wide[p[10]], p[11]
-    start, own = p[7] + worker * size, own_room(wide, worker, workers)
+    x, y, d, step, features, weight = p[1], p[2], p[3], p[4], p[5], p[6]
+    statistics, gradients, running, use, relu = p[7], p[8], p[9], p[10], p[11]
+    size, parts, own = 5 * step, wide[use], own_room(wide, worker, workers)
+    start = statistics + worker * size
     stats = matrix(a, start, size, step)
     if p[0] == MOMENTS:
         moments(a, x, step, lo, hi, start, parts[0, worker], parts[1, worker])
     elif p[0] == NORMALIZE:
         join_moments(parts, workers, rows, features, q[0], own, stats)
-        normalize(a, x, y, step, lo, hi, start, p[6], relu)
+        normalize(a, x, y, step, lo, hi, start, weight, relu)
     elif p[0] == NORM_SUMS:
         at = (x, y, d, start)
         norm_sums(a, at, step, lo, hi, relu, parts[0, worker], parts[1, worker])
     elif p[0] == NORM_BACK:
         join_sums(parts, workers, rows, features, own, stats)
-        norm_dx(a, (x, y, d, start), step, lo, hi, p[6], relu)
+        norm_dx(a, (x, y, d, start), step, lo, hi, weight, relu)
         if worker == 0:
             for j in range(features):
-                a[p[8] + j], a[p[8] + step + j] = own[1, j], own[0, j]
+                a[gradients + j], a[gradients + step + j] = own[1, j], own[0, j]
     elif worker == 0:
-        remember(stats, q[1], rows, features, a[p[9] :], a[p[9] + step :])
+        mean, var = a[running:], a[running + step :]
+        remember(stats, q[1], rows, features, mean, var)
 
 
 @compiled
@@ -118,7 +120,8 @@ def total_loss(losses: Array, rows: int, meet: Array, results: Array, team: Team
 @compiled
 def check(p: Array, a: Array, meet: Array, team: Team) -> None:
     """Whether this worker's part of a gradient is finite."""
-    if not finite(part(a, p[1], p[2], p[3], team)):
+    gradient, rows, step = p[1], p[2], p[3]
+    if not finite(part(a, gradient, rows, step, team)):
         meet[(team[1] + team[0]) * LINE] = 1
 
 
@@ -148,24 +151,25 @@ def update(p: Array, q: Array, a: Array, rate: Array, team: Team) -> None:
     `rate` is what differs from step to step: the learning rate, 1 − its product with the decay,
     and Adam's η / (1 − β₁ᵗ) and 1 − β₂ᵗ.
     """
-    rows, step = p[2], p[3]
-    param = part(a, p[1], rows, step, team)
+    start, rows, step = p[1], p[2], p[3]
+    param = part(a, start, rows, step, team)
     if p[0] == DECAY:
         scale(param, rate[1])
         return
-    grad = part(a, p[4], rows, step, team)
-    one, two = part(a, p[5], rows, step, team), part(a, p[6], rows, step, team)
-    if p[7] == SGD:
+    gradient, first_slot, second_slot, rule = p[4], p[5], p[6], p[7]
+    grad = part(a, gradient, rows, step, team)
+    one, two = part(a, first_slot, rows, step, team), part(a, second_slot, rows, step, team)
+    if rule == SGD:
         descend(param, grad, rate[0])
-    elif p[7] == MOMENTUM:
+    elif rule == MOMENTUM:
         momentum_kernel(rate[0], q[0], param, grad, one)
-    elif p[7] == NESTEROV:
+    elif rule == NESTEROV:
         nesterov_kernel(rate[0], q[0], param, grad, one)
-    elif p[7] == ADAGRAD:
+    elif rule == ADAGRAD:
         adagrad_kernel(rate[0], q[0], param, grad, one)
-    elif p[7] == RMSPROP:
+    elif rule == RMSPROP:
         rmsprop_kernel(rate[0], q[0], q[1], param, grad, one)
-    elif p[7] == ADADELTA:
+    elif rule == ADADELTA:
         adadelta_kernel(rate[0], q[0], q[1], param, grad, one, two)
     else:
         adam_kernel(rate[2], q[0], q[1], rate[3], q[2], param, grad, one, two)

@@ -221,7 +221,7 @@ class Layout:
         before = self.forward[-1][0]
         if type(layer) is Relu and before[0] == dense_program.NORMALIZE:
             for operands in (before, self.back[-1][0][0], self.back[-1][-1][0]):
-                operands[-1] = 1
+                operands[-1] = 1  # a ReLU follows
             return x
         if type(layer) is Relu and before[0] == dense_program.SUMS:
             before.append(RELU_AFTER)

@@ -20,7 +20,7 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.kernels import require
 from handgrad.kernels.dense import HEIGHT
-from handgrad.kernels.places import Two
+from handgrad.kernels.places import Two, rounded_up
 from handgrad.kernels.tiles import lanes
 from handgrad.ops.windows import Placement, output_shape
 
@@ -137,8 +137,3 @@ def inside(padded: Array, shape: tuple[int, ...], placement: Placement) -> Parts
         stop = start + len(range(width)[columns])
         parts.append((padded[:, :, down : down + height, phase, start:stop], columns))
     return parts
-
-
-def rounded_up(number: int, unit: int) -> int:
-    """The next multiple of the unit."""
-    return -(-number // unit) * unit

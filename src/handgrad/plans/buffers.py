@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.checks import Array
+from handgrad.kernels.places import rounded_up
 from handgrad.kernels.tiles import lanes
 
 ALIGNMENT = 64  # bytes of a cache line
@@ -26,8 +27,7 @@ def padded(size: int, dtype: Any) -> int:
     >>> padded(0, np.float32)
     0
     """
-    width = lanes(np.dtype(dtype).itemsize)
-    return -(-size // width) * width
+    return rounded_up(size, lanes(np.dtype(dtype).itemsize))
 
 
 Border = tuple[tuple[int, int], tuple[int, int]]

@@ -14,6 +14,7 @@ import numpy as np
 from handgrad.checks import Array
 from handgrad.kernels import dense_losses, dense_parts, dense_program
 from handgrad.kernels.dense import HEIGHT, RELU_AFTER
+from handgrad.kernels.places import rounded_up
 from handgrad.layers import Affine, BatchNorm, LeakyRelu, Relu, Sigmoid, Tanh
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import ALIGNMENT, padded
@@ -68,7 +69,7 @@ class Value(NamedTuple):
 
 def tiles(count: int) -> int:
     """`count` rounded up to whole tiles."""
-    return -(-count // HEIGHT) * HEIGHT
+    return rounded_up(count, HEIGHT)
 
 
 class Layout:

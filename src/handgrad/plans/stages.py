@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handgrad.checks import Array
-from handgrad.kernels.places import Four
+from handgrad.kernels.places import Four, rounded_up
 from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.workers import Workers
@@ -146,7 +146,7 @@ class Stage:
 
     def partial(self, size: int) -> Array:
         """Room for each worker's part of a sum: (workers, size), each on its own cache lines."""
-        room = -(-size // 16) * 16
+        room = rounded_up(size, 16)
         flat = aligned_zeros(self.context.workers.count * room, self.context.dtype)
         return flat.reshape(self.context.workers.count, room)[:, :size]
 

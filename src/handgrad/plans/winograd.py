@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from handgrad.kernels import winograd, winograd_gradients, winograd_weights
+from handgrad.kernels.places import rounded_up
 from handgrad.kernels.tiles import lanes
 from handgrad.kernels.windows import MASKED, PLAIN, POOLED, RELU
 from handgrad.layers.base import Layer
@@ -99,9 +100,9 @@ class WinogradStage(ConvStage):
         each = tiles[0] * tiles[1]
         width = winograd.tile_width(filters, lanes(self.context.dtype.itemsize))
         most = max(1, min(self.context.at_once, 100 // each))
-        waste = {b: -(-b * each // width) * width / (b * each) for b in range(1, most + 1)}
+        waste = {b: rounded_up(b * each, width) / (b * each) for b in range(1, most + 1)}
         block = min(waste, key=lambda b: (waste[b] > 1.1 * min(waste.values()), b * each < 24, b))
-        count = -(-block * each // width) * width
+        count = rounded_up(block * each, width)
         return block, (count * channels + winograd.GAP, count * filters + winograd.GAP)
 
     def load(self, worker: int, *, training: bool) -> None:

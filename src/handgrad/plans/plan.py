@@ -1,4 +1,18 @@
-"""A plan: one network's whole step, compiled, on buffers that are kept from step to step."""
+"""A plan: one network's whole step, compiled, on buffers that are kept from step to step.
+
+Layout: each stage's output has a buffer, channels last, with the border of zeros and the padding
+that the stage after it wants to read. Its gradient has another, or takes its place where the output
+is not needed any more. Features have room for the whole batch; images for as many as all workers
+compute at a time, in which each worker has its own part. What a stage needs only while a worker is
+in it lies in room that all stages share.
+
+Schedule: each worker has its rows of the batch. It brings its part of the weights into the kernels'
+layouts; when all have, it goes in passes: with a few examples from the first stage to the last, to
+the loss, and back, so that what one stage wrote is near when the next one reads it. Gradients add
+up from pass to pass. At the end it finishes what it can alone, and when all have come so far, its
+part of what they computed together. Where a stage needs all examples, or the loss does, there is
+one pass, and the workers wait for each other inside it.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -40,8 +54,10 @@ class Plan:
         workers: who computes.
         training: whether there is a backward pass. Without one, a batch norm's running statistics
             are part of the convolution before it, and `forward` cannot take the batch's own.
-        at_once: how many images each worker computes at a time, from the first stage to the last
-            and back; None: its whole share. Where workers wait for each other, always that.
+        at_once: how many examples each worker computes at a time, from the first stage to the last
+            and back; None: its whole share. Always that where workers wait for each other in a
+            stage, where a stage wants all examples of a worker (`Stage.whole`), and where outputs
+            are more than a row for each example.
     """
 
     def __init__(

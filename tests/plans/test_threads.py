@@ -120,7 +120,7 @@ NETWORKS = [models.convnet, models.deep_conv_net, models.mlp, all_kinds, dense]
 def several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small networks have several workers as well."""
     monkeypatch.setattr(choice, "WAIT", 0)
-    monkeypatch.setattr(dense_plans, "ALONE", 1)
+    monkeypatch.setattr(dense_plans, "PER_WORKER", 1)
 
 
 @pytest.mark.usefixtures("several_workers")

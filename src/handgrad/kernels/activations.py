@@ -55,18 +55,18 @@ def relu_backward(dy: Array, saved: ReluSaved) -> tuple[Array]:
 @compiled
 def leaky_relu_entries(x: Array, slope: float, y: Array, positive: Array) -> None:
     """`ops.leaky_relu_forward`, entry by entry."""
-    share = x.dtype.type(slope)
+    leak = x.dtype.type(slope)
     for i in range(x.size):
         positive[i] = x[i] > 0
-        y[i] = x[i] if x[i] > 0 else share * x[i]
+        y[i] = x[i] if x[i] > 0 else leak * x[i]
 
 
 @compiled
 def leaky_relu_dx(dy: Array, positive: Array, slope: float, dx: Array) -> None:
     """`ops.leaky_relu_backward`, entry by entry."""
-    share = dy.dtype.type(slope)
+    leak = dy.dtype.type(slope)
     for i in range(dy.size):
-        dx[i] = dy[i] if positive[i] else share * dy[i]
+        dx[i] = dy[i] if positive[i] else leak * dy[i]
 
 
 @compiled

@@ -26,7 +26,7 @@ from handgrad.ops.windows import Placement, output_shape
 
 WORTH = 1 << 21  # multiplications: with fewer, NumPy is as fast, and nothing has to be compiled
 BLOCK = 1 << 20  # bytes of patches in a block: they stay in the second-level cache
-LINE = 64  # bytes of a cache line
+LINE_BYTES = 64  # of a cache line
 Parts = list[tuple[Array, slice]]  # by phase: a place inside a border, and its columns of x
 
 
@@ -78,13 +78,13 @@ class Block:
             weight.size + HEIGHT * pixels,  # weight
             (pixels + HEIGHT) * wide,  # dweight
         ]
-        line = LINE // x.itemsize
+        line = LINE_BYTES // x.itemsize
         *starts, whole = accumulate((rounded_up(part, line) for part in parts), initial=0)
         steps = (rows * phases * length, placement.stride[0] * phases * length)
         sizes = (groups, x.shape[1], pixels, filters, wide, size, steps, pitch)
         self.room = Room(*sizes, *starts)
         flat = np.zeros(whole + line, x.dtype)
-        self.flat = flat[-flat.ctypes.data % LINE // x.itemsize :][:whole]
+        self.flat = flat[-flat.ctypes.data % LINE_BYTES // x.itemsize :][:whole]
         self.flat[self.room.kept - register : self.room.kept] = 1
         self.flat[self.room.weight :][: weight.size] = weight.ravel()
         shape = (self.count, *padded)

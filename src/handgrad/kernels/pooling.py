@@ -94,25 +94,25 @@ def give_to_winners(
 def average_pool_2x2(x: Array, divisor: float, y: Array) -> None:
     """Σ / divisor over 2×2 windows, moved by 2, on planes."""
     planes, rows, columns = y.shape
-    share = x.dtype.type(divisor)
+    count = x.dtype.type(divisor)
     for n in range(planes):
         for i in range(rows):
             upper, lower, mean = x[n, 2 * i], x[n, 2 * i + 1], y[n, i]
             for j in range(columns):
                 total = upper[2 * j] + upper[2 * j + 1] + lower[2 * j] + lower[2 * j + 1]
-                mean[j] = total / share
+                mean[j] = total / count
 
 
 @compiled
 def spread_2x2(dy: Array, divisor: float, dx: Array) -> None:
     """dx = dy / divisor in each window's four pixels, on planes."""
     planes, rows, columns = dy.shape
-    share = dy.dtype.type(divisor)
+    count = dy.dtype.type(divisor)
     for n in range(planes):
         for i in range(rows):
             upper, lower = dx[n, 2 * i], dx[n, 2 * i + 1]
             for j in range(columns):
-                part = dy[n, i, j] / share
+                part = dy[n, i, j] / count
                 upper[2 * j] = upper[2 * j + 1] = part
                 lower[2 * j] = lower[2 * j + 1] = part
 

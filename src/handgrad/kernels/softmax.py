@@ -38,9 +38,9 @@ def divide_rows(e: Array) -> None:
         total = 0.0
         for k in range(e.shape[1]):
             total += e[n, k]
-        share = e.dtype.type(total)
+        whole = e.dtype.type(total)
         for k in range(e.shape[1]):
-            e[n, k] /= share
+            e[n, k] /= whole
 
 
 @compiled

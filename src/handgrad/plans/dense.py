@@ -29,8 +29,7 @@ from handgrad.plans.pace import pace_of
 from handgrad.plans.workers import Workers, let_others_run
 from handgrad.threads import allowed, deterministic, thread_count
 
-# Operations that are worth a second worker, and each one after it.
-ALONE = 20_000_000
+PER_WORKER = 20_000_000  # operations that are worth a second worker, and each one after it
 POLITE = 100  # times that a worker asks again at a meeting before it sleeps: steps are short
 AT_ONCE = 2e9  # operations between two looks of callbacks that are content with some
 MOST = 1000  # steps between them
@@ -63,7 +62,7 @@ def worker_count(network: Network, count: int) -> int:
     if deterministic():
         return 1
     operations = 3 * count * network.body.flops()
-    return min(thread_count(), 1 + operations // ALONE, 1 + count // (2 * HEIGHT))
+    return min(thread_count(), 1 + operations // PER_WORKER, 1 + count // (2 * HEIGHT))
 
 
 class DensePlan:

@@ -11,6 +11,7 @@ say why.
 import numpy as np
 
 from handgrad.checks import Array
+from handgrad.kernels.dense import HEIGHT, share
 from handgrad.kernels.dense_norm import (
     join_moments,
     join_sums,
@@ -28,7 +29,6 @@ from handgrad.kernels.dense_program import (
     DECAY,
     DROP,
     GATHER,
-    HEIGHT,
     MEET,
     MOMENTS,
     MOMENTUM,
@@ -53,7 +53,6 @@ from handgrad.kernels.dense_program import (
     gather_rows,
     matrix,
     own_room,
-    share,
     sums,
 )
 from handgrad.kernels.jit import compiled, inlined

@@ -6,12 +6,13 @@ is not needed any more. Features have room for the whole batch; images for as ma
 compute at a time, in which each worker has its own part. What a stage needs only while a worker is
 in it lies in room that all stages share.
 
-Schedule: each worker has its rows of the batch. It brings its part of the weights into the kernels'
-layouts; when all have, it goes in passes: with a few examples from the first stage to the last, to
-the loss, and back, so that what one stage wrote is near when the next one reads it. Gradients add
-up from pass to pass. At the end it finishes what it can alone, and when all have come so far, its
-part of what they computed together. Where a stage needs all examples, or the loss does, there is
-one pass, and the workers wait for each other inside it.
+Schedule: each worker has its rows of the batch (but of large affine layers its inputs:
+`by_inputs.py`). It brings its part of the weights into the kernels' layouts; when all have, it goes
+in passes: with a few examples from the first stage to the last, to the loss, and back, so that what
+one stage wrote is near when the next one reads it. Gradients add up from pass to pass. At the end
+it finishes what it can alone, and when all have come so far, its part of what they computed
+together. Where a stage needs all examples, or the loss does, there is one pass, and the workers
+wait for each other inside it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -162,7 +162,7 @@ def test_dy_has_no_zeros_between_its_numbers() -> None:
     assert isinstance(stage, ConvStage)
     assert stage.sums_shape == (16, 8, 7)
     assert stage.d_sums.size[:3] == (4, 2 + 8 + 2, 7 + 1)
-    assert sum(part.weight.size for part in stage.parts) == stage.numbers
+    assert sum(part.weight.size for part in stage.parts) == 5 * 3 * 16 * 16  # 8 channels, padded
     terms = sum(math.prod([*part.size[:2], *part.numbers]) for part in stage.parts)
     assert terms == (10 * 3 + 9 * 2) * 22  # of a kernel's 5 rows every other one, of 3 columns one
 

@@ -161,13 +161,14 @@ def plane_products(width: int, vectors: int) -> Any:
     """Make the function for tiles of `width` positions × `vectors` registers.
 
     For each of the 36 planes: y = x · weight, (count, C) (C, F); the room for x and y holds whole
-    tiles of positions.
+    tiles of positions. Of the channels, the first `real` count; behind them is padding.
     """
 
     @compiled
     def products(
         count: int,
         size: Two,
+        real: int,
         x: Array,
         x_plane: int,
         weight: Array,
@@ -182,7 +183,7 @@ def plane_products(width: int, vectors: int) -> Any:
                     tile = tile_zeros(1, width, vectors, x)
                     at = p * x_plane + t * channels
                     w = p * channels * filters + f
-                    for c in range(channels):
+                    for c in range(real):
                         tile = tile_fma(tile, x, at + c, 0, channels, weight, w)
                         w += filters
                     tile_store(tile, y, p * y_plane + t * filters + f, 0, filters)
@@ -208,7 +209,7 @@ def winograd_sums(
     block: int,
     x: Array,
     x_at: Four,
-    channels: int,
+    channels: Two,
     weight: Array,
     bias: Array,
     room: Array,
@@ -229,6 +230,7 @@ def winograd_sums(
 
     As `windows.window_sums`, and:
         block: how many images at a time.
+        channels: of x, with padding and without.
         weight: G g Gᵀ, (36, C, F) flat.
         room: for the planes of a block's x and products, of the sizes `planes`.
         how: PLAIN, RELU, MASKED, or POOLED: with ReLU, the largest of each 2 × 2 positions, and
@@ -250,14 +252,13 @@ def winograd_sums(
             to = (d_start - first * x_at[1], x_at[1], 2 * x_at[2], 2 * x_at[3])
             steps = (x_at[2], x_at[3])
             max_pool_dx(first, last, d_pooled, d_at, HALF, steps, d_size, winner, x, to, False)
-        tiles_in(first, last, x, at, (lines, width, channels), room, planes[0])
+        tiles_in(first, last, x, at, (lines, width, channels[0]), room, planes[0])
         count = (last - first) * lines * width
+        sums = (count, (channels[0], filters), channels[1], room, planes[0], weight, products)
         if filters % (2 * tile_lanes(x)) == 0:
-            wide_products(count, (channels, filters), room, planes[0], weight, products, planes[1])
+            wide_products(*sums, planes[1])
         else:
-            narrow_products(
-                count, (channels, filters), room, planes[0], weight, products, planes[1]
-            )
+            narrow_products(*sums, planes[1])
         if how == POOLED:
             tiles_out_pooled(first, last, products, planes[1], bias, y, y_at, size, winner)
         else:

@@ -27,7 +27,7 @@ from handgrad.layers.base import Layer
 from handgrad.plans.buffers import Buffer, aligned_zeros
 from handgrad.plans.phases import phases_of, reach
 from handgrad.plans.stages import Context, Pair, image_shape, pair
-from handgrad.plans.weighted import WeightedStage, filter_blocks, width_for, windows_of
+from handgrad.plans.weighted import WeightedStage, filter_blocks, numbers_of, width_for, windows_of
 
 NOBODY = np.zeros(0, np.uint8)  # no max-pool, no winners
 
@@ -81,7 +81,7 @@ class ConvStage(WeightedStage):
     def connect(self, x: Buffer, y: Buffer, dy: Buffer | None, dx: Buffer | None) -> None:
         super().connect(x, y, dy, dx)
         dtype = self.context.dtype
-        self.numbers = math.prod(self.kernel) * x.channels * y.channels
+        self.numbers = math.prod(self.kernel) * numbers_of(x) * y.channels
         self.x_at, self.window = windows_of(
             x, self.kernel, self.padding, self.stride, self.dilation
         )
@@ -112,11 +112,13 @@ class ConvStage(WeightedStage):
 
     def parts_of(self, dx: Buffer) -> list[Part]:
         """The sums that dx is: one for every phase of rows and of columns."""
-        rest = aligned_zeros(self.numbers, self.context.dtype)  # together they are the kernel
+        both = numbers_of(self.d_sums) * dx.channels
+        # Together they are the kernel.
+        rest = aligned_zeros(math.prod(self.kernel) * both, self.context.dtype)
         parts: list[Part] = []
         for rows, columns in product(self.rows, self.columns):
             numbers = (rows.numbers, columns.numbers)
-            weight, rest = np.split(rest, [math.prod(numbers) * self.y.channels * self.x.channels])
+            weight, rest = np.split(rest, [math.prod(numbers) * both])
             dy_at, window = windows_of(
                 *(self.d_sums, numbers, (-rows.start, -columns.start)),
                 dilation=(rows.step, columns.step),
@@ -136,11 +138,11 @@ class ConvStage(WeightedStage):
         public, bias = self.parameters()
         weight = public.transpose(2, 3, 1, 0)
         c, f = weight.shape[2:]
-        into = self.weight.reshape(*self.kernel, self.x.channels, self.y.channels)
+        into = self.weight.reshape(*self.kernel, -1, self.y.channels)
         into[:, :, :c, :f] = weight
         if training and self.dx is not None:
             for part in self.parts:
-                into = part.weight.reshape(*part.numbers, self.y.channels, self.x.channels)
+                into = part.weight.reshape(*part.numbers, numbers_of(self.d_sums), self.dx.channels)
                 into[:, :, :f, :c] = weight[part.turned].swapaxes(2, 3)
         self.load_bias(bias)
 
@@ -154,8 +156,7 @@ class ConvStage(WeightedStage):
             return
         c, f = self.input_shape[0], self.shape[0]
         total = self.dweight.sum(axis=0)
-        shape = (*self.kernel, self.x.channels, self.y.channels)
-        public = total.reshape(shape).transpose(3, 2, 0, 1)
+        public = total.reshape(*self.kernel, -1, self.y.channels).transpose(3, 2, 0, 1)
         self.context.grads[f"{self.name}.weight"] = np.ascontiguousarray(public[:f, :c])
         self.gather_bias()
 

@@ -17,6 +17,7 @@ from handgrad.plans.buffers import Buffer
 from handgrad.plans.normalized import folded, names_of
 from handgrad.plans.stages import Context, Pair, Stage
 
+LITTLE = 8  # of so many channels, one that is padding
 WIDTHS = (14, 12, 8, 4, 1)  # of tiles: few, because each is compiled by itself
 
 
@@ -108,14 +109,23 @@ class WeightedStage(Stage):
             self.context.grads[f"{self.name}.bias"] = self.dbias.sum(axis=0)[: self.shape[0]]
 
 
+def numbers_of(buffer: Buffer) -> int:
+    """How many numbers of each position sums run over: its channels, without most padding.
+
+    A little padding does no harm: with it, the positions of a window's row are one run.
+    """
+    padding = buffer.channels - buffer.shape[0]
+    return buffer.channels if LITTLE * padding <= buffer.channels else buffer.shape[0]
+
+
 def windows_of(
     buffer: Buffer, kernel: Pair, before: Pair, stride: Pair = (1, 1), dilation: Pair = (1, 1)
 ) -> tuple[Four, Five]:
     """Where windows lie that start `before` (rows, positions) early, and what one looks like."""
     start = buffer.at[0] - before[0] * buffer.row - before[1] * buffer.pixel
     at = (start, buffer.image, stride[0] * buffer.row, stride[1] * buffer.pixel)
-    rows, columns = kernel
+    (rows, columns), numbers = kernel, numbers_of(buffer)
     row_step, column_step = dilation[0] * buffer.row, dilation[1] * buffer.pixel
-    if dilation[1] == 1:  # a kernel row is one run of numbers side by side
-        return at, (rows, 1, columns * buffer.pixel, row_step, 0)
-    return at, (rows, columns, buffer.pixel, row_step, column_step)
+    if column_step == numbers:  # a kernel row is one run of numbers side by side
+        return at, (rows, 1, columns * numbers, row_step, 0)
+    return at, (rows, columns, numbers, row_step, column_step)

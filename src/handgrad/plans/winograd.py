@@ -120,8 +120,9 @@ class WinogradStage(ConvStage):
         x, y = self.x, self.y
         how = POOLED if self.pooled else RELU if self.relu else PLAIN
         winograd.winograd_sums(
-            *(lo, hi, self.block, x.flat, self.x_at, x.channels, self.weight[worker], self.bias),
-            *(self.room[worker], self.planes, y.flat, y.at, self.size, how, y.flat, y.at),
+            *(lo, hi, self.block, x.flat, self.x_at, (x.channels, self.input_shape[0])),
+            *(self.weight[worker], self.bias, self.room[worker], self.planes),
+            *(y.flat, y.at, self.size, how, y.flat, y.at),
             *(self.winner, y.flat, y.at, self.size, 0),
         )
 
@@ -135,8 +136,9 @@ class WinogradStage(ConvStage):
             at = (0, spread.image, spread.row, spread.pixel)
         _, height, width = self.input_shape
         winograd.winograd_sums(
-            *(lo, hi, self.back_block, source, at, dy.channels, self.turned[worker], self.no_bias),
-            *(self.room[worker], self.back_planes, dx.flat, dx.at, (height, width, dx.channels)),
+            *(lo, hi, self.back_block, source, at, (dy.channels, self.shape[0])),
+            *(self.turned[worker], self.no_bias, self.room[worker], self.back_planes),
+            *(dx.flat, dx.at, (height, width, dx.channels)),
             *(MASKED if self.masks_dx else PLAIN, x.flat, x.at),
             *(self.winner, dy.flat, dy.at, self.size, start),
         )

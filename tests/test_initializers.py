@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from handgrad import Affine, Network
+from handgrad import Affine, Conv2d, Layer, Network
 from handgrad.checks import DtypeError, InvalidValueError, ShapeError
 from handgrad.initializers import BY_NAME, Initializer, fans, gaussian, resolve
 
@@ -144,3 +144,10 @@ def test_a_vector_is_no_weight(init: str) -> None:
         ShapeError, match=r"a weight must have at least 2 axes, but has shape \(5,\)"
     ):
         draw(init, (5,))
+
+
+@pytest.mark.parametrize("layer", [Affine(9, init="orthogonal"), Conv2d(3, 2, init="orthogonal")])
+def test_weights_lie_in_rows_however_they_were_made(layer: Layer) -> None:
+    shape = (4,) if isinstance(layer, Affine) else (3, 5, 5)
+    network = Network([layer], shape)
+    assert all(array.flags.c_contiguous for array in network.params.values())

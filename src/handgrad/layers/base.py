@@ -142,7 +142,8 @@ class Layer:
             for name, (shape, init) in specs.items():
                 values = np.zeros(shape) if blank else init(own, shape, dtype)
                 check_shape(values, shape, who=self.title, which=f"the initial {name}")
-                arrays[name] = np.array(values, dtype)
+                # In rows, whatever the initializer made: who shares an array cuts it so.
+                arrays[name] = np.array(values, dtype, order="C")
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values that JSON can hold."""

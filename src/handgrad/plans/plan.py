@@ -85,7 +85,7 @@ class Plan:
         self.learning: list[Stage] = []  # from the first with parameters on
         self._connect()
         self.losses, self.numbers = np.zeros(count), np.arange(count)  # of the rows
-        self.loaded: dict[str, Array] = {}  # copies of what was loaded, to know what has changed
+        self.loaded: list[tuple[Array, Array]] = []  # arrays and what they held when loaded, flat
         self.options: list[float] = []
 
     def _connect(self) -> None:
@@ -141,7 +141,8 @@ class Plan:
                 self._forward(worker, x, each, training=training)
 
         names = [name for stage in self.stages for name in stage.copied()] if changed else []
-        now = {name: self.context.array(name).flatten() for name in names}
+        arrays = [self.context.array(name).reshape(-1) for name in names]
+        now = [(array, array.copy()) for array in arrays]
         workers.run(task)
         self.loaded = now or self.loaded
         return self._outputs(rows)
@@ -155,7 +156,7 @@ class Plan:
             InvalidValueError: passes shorter than a worker's share, and a loss that is not of the
                 kind of `RowLoss`.
         """
-        rows, self.loaded = self._begin(x, training=True), {}
+        rows, self.loaded = self._begin(x, training=True), []
         workers = self.context.workers
         own = self._row_loss(loss, labels, sample_weight)
         result: list[tuple[float, Array]] = []
@@ -197,12 +198,12 @@ class Plan:
 
     def _changed(self) -> bool:
         """Whether parameters or options are others than those that were loaded for a prediction."""
-        array, before = self.context.array, self.options
+        before = self.options
         self.options = [value for stage in self.stages for value in stage.folded_options()]
         return (
             not self.loaded
             or before != self.options
-            or not all(same(array(name).reshape(-1), kept) for name, kept in self.loaded.items())
+            or not all(same(array, kept) for array, kept in self.loaded)
         )
 
     def _load(self, worker: int, *, training: bool) -> None:

@@ -79,6 +79,7 @@ class Stage:
 
     Attributes:
         shape: (channels, height, width) of an example of the output; features are (D, 1, 1).
+        images: whether it is about images: features are counted through the whole batch.
         x_border, dy_border: zeros wanted around x and dy: ((above, left), (below, right)).
         whole_channels: whether x's channels must be padded to whole registers.
         room_size: how many numbers each worker needs room for, while it is in this stage.
@@ -106,6 +107,7 @@ class Stage:
         self.context, self.layer, self.name = context, layer, name
         self.input_shape = image_shape(layer.input_shape)
         self.shape = image_shape(layer.output_shape)
+        self.images = len(layer.input_shape) == 3
 
     def keeps_y(self) -> bool:
         """Whether backward reads y, so that dy must not take its place."""
@@ -154,11 +156,6 @@ class Stage:
     def size(self) -> tuple[int, int, int]:
         """(height, width, padded channels) of the output."""
         return self.shape[1], self.shape[2], self.y.channels
-
-    @property
-    def images(self) -> bool:
-        """Whether the stage is about images: features are counted through the whole batch."""
-        return len(self.layer.input_shape) == 3
 
     def features_at(self, worker: int, features: Buffer) -> Four:
         """Where a stage from images to features finds those of this pass's first image."""

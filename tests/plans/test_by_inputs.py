@@ -11,10 +11,13 @@ pytest.importorskip("numba")
 
 from handgrad import (
     Affine,
+    BatchNorm,
     Conv2d,
     Dropout,
     Flatten,
+    Gelu,
     Layer,
+    LayerNorm,
     MaxPool2d,
     Network,
     Relu,
@@ -32,6 +35,7 @@ from handgrad.plans.by_inputs import AffineByInputsStage
 from handgrad.plans.choice import WAIT, WAITS, workers_for
 from handgrad.threads import limited
 from plans.test_plans import check_plan
+from processes import needs_x86, run
 from uncompiled import in_python, survivors
 
 DTYPES = (np.float32, np.float64)
@@ -140,6 +144,11 @@ NETWORKS: dict[str, tuple[Callable[[], list[Layer]], Any, int]] = {  # and stage
     "nothing learns before": (lambda: [Flatten(), Affine(WIDE), Affine(3)], (2, 8, 8), 1),
     "two": (lambda: [Affine(2 * WIDE), Relu(), Affine(3 * WIDE), Tanh(), Affine(3)], 2 * WIDE, 2),
     "not masked": (lambda: [Affine(2 * WIDE), Affine(WIDE + 9), Dropout(0.5)], WIDE + 1, 1),
+    "behind a layer that is called": (
+        lambda: [Affine(2 * WIDE), LayerNorm(), Affine(2 * WIDE), Gelu(), Affine(WIDE)],
+        WIDE + 1,
+        2,
+    ),
     "without bias": (lambda: [Affine(2 * WIDE), Affine(WIDE + 1, bias=False)], 3 * WIDE, 2),
 }
 
@@ -155,6 +164,34 @@ def test_a_plan_equals_its_network(name: str, dtype: str) -> None:
 def stages_by_inputs(plan: Plan | None) -> list[AffineStage]:
     assert plan is not None
     return [stage for stage in plan.stages if isinstance(stage, AffineByInputsStage)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_behind_a_batch_norm(dtype: str) -> None:
+    """Not with one example: its variance is 0, and the gradient before it rounding alone."""
+    for rows, workers in ((13, 2), (8, 3)):
+        layers = [Affine(3 * WIDE), BatchNorm(), Relu(), Affine(WIDE + 2), Gelu(), Affine(3)]
+        network = Network(layers, WIDE + 1, dtype=dtype, seed=rows)
+        assert len(stages_by_inputs(check_plan(network, rows, workers=workers))) == 1
+
+
+AVX2 = """
+from plans.test_by_inputs import NETWORKS, stages_by_inputs
+from plans.test_plans import check_plan
+from handgrad import Network
+from handgrad.kernels import tiles
+from handgrad.plans import by_inputs
+assert tiles.BYTES == 32
+by_inputs.MANY = 0
+for dtype in ("float32", "float64"):
+    layers, shape, _ = NETWORKS["convolution"]
+    assert stages_by_inputs(check_plan(Network(layers(), shape, dtype=dtype, seed=1), 13))
+"""
+
+
+@needs_x86
+def test_machines_with_half_as_wide_registers() -> None:
+    run(AVX2, NUMBA_CPU_NAME="haswell")
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -25,6 +25,7 @@ from handgrad import (
     Network,
     Relu,
 )
+from handgrad.kernels.tiles import lanes
 from handgrad.ops import conv2d_backward, conv2d_forward
 from handgrad.plans import Plan, Workers, phases
 from handgrad.plans.buffers import Buffer
@@ -165,6 +166,24 @@ def test_dy_has_no_zeros_between_its_numbers() -> None:
     assert sum(part.weight.size for part in stage.parts) == 5 * 3 * 16 * 16  # 8 channels, padded
     terms = sum(math.prod([*part.size[:2], *part.numbers]) for part in stage.parts)
     assert terms == (10 * 3 + 9 * 2) * 22  # of a kernel's 5 rows every other one, of 3 columns one
+
+
+@pytest.mark.parametrize(
+    ("channels", "counted"), [(10, 10), (15, 16), (17, 17), (24, 24), (30, 32)]
+)
+def test_sums_leave_out_the_padding_of_channels_but_for_a_little(
+    channels: int, counted: int
+) -> None:
+    if lanes(4) != 16:
+        pytest.skip("padding is that of registers of 16 numbers")
+    layers = [Conv2d(channels, 5), Conv2d(16, 5), Flatten(), Affine(3)]
+    plan = Plan(Network(layers, (1, 12, 12)), 4, Workers(1))
+    first, second = (stage for stage in plan.stages if isinstance(stage, ConvStage))
+    assert second.weight.size == 25 * counted * 16
+    assert second.window[1] * second.window[2] == 5 * counted
+    assert plan.stages[0] is first
+    (part,) = second.parts
+    assert part.weight.size == 25 * 16 * first.y.channels
 
 
 def test_dy_may_take_the_place_of_y_behind_a_stride() -> None:
